@@ -1,0 +1,10 @@
+#include "api/bundle.h"
+
+/* From the assembler file that tools/bundle-api.mjs writes. */
+extern const uint8_t api_bundle_text[];
+extern const uint8_t api_bundle_end[];
+
+struct slice api_bundle(void)
+{
+    return slice_make(api_bundle_text, (size_t)(api_bundle_end - api_bundle_text));
+}
