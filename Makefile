@@ -1,9 +1,55 @@
 # The face of the build: Meson and Ninja do the work.
+#
+#   make run      builds all and starts the chat (APP=path for another application, ARGS for more options)
+#   make test     every test        make bench    the comparison with other servers
+#   make fuzz     fuzz for minutes  make lint     layout, layers, ban list
+#   make install  DESTDIR and PREFIX as usual
+#
+# Missing Debian packages (tools/packages) and npm packages are installed on the way.
 B ?= build
+APP ?= examples/chat
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
 
-.PHONY: all setup run test
-all: $(B)/build.ninja
-	ninja -C $(B)
+.PHONY: all run test bench fuzz lint format install packages clean FORCE
+all: $(B)/.configured
+	@ninja -C $(B)
 
-$(B)/build.ninja:
-	meson setup $(B)
+run: all
+	@$(B)/holdfast dev $(APP) $(ARGS)
+
+test: all test-packages
+	@meson test -C $(B) --print-errorlogs $(ARGS)
+
+bench: all
+	@node test/bench/run.mjs $(ARGS)
+
+fuzz: fuzz-packages node_modules/.package-lock.json
+	@tools/fuzz $(FUZZ_SECONDS)
+
+lint: lint-packages node_modules/.package-lock.json
+	@tools/lint
+
+format: lint-packages
+	@tools/lint --fix
+
+install: all
+	@DESTDIR="$(DESTDIR)" tools/install $(B) "$(PREFIX)"
+
+packages:
+	@tools/install-packages build
+%-packages:
+	@tools/install-packages $*
+
+# The lock file of what is installed, written by npm itself, is newer than ours once `npm ci` has run.
+node_modules/.package-lock.json: package-lock.json | packages
+	@npm ci --no-audit --no-fund
+	@touch $@
+
+# The list of sources is part of the configuration: a new file is picked up by itself.
+$(B)/.configured: FORCE node_modules/.package-lock.json | packages
+	@tools/configure $(B)
+
+clean:
+	@rm -rf $(B)
+FORCE:
