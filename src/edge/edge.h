@@ -1,0 +1,150 @@
+/*
+ * An edge: everything one gateway loop owns. Listeners, the router, holds, a link to the worker of
+ * every application; edge 0 also has the fleet (it starts, watches and ends the worker processes
+ * and gives every sibling its own end of a pipe to them).
+ *
+ * How a program uses it: one loop per thread; edge_new() for each loop, all on the main thread;
+ * edge_introduce() once; edge_listen() on each; then run the loops, each on its thread. After that
+ * an edge is touched from its own loop only; the verbs below say when another thread may call them.
+ *
+ * Nothing here reads a configuration file: an application arrives as a struct app_config.
+ * Strings and slices of the structs below are borrowed for the call only, the edge copies them.
+ */
+#ifndef EDGE_EDGE_H
+#define EDGE_EDGE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+struct edge;
+struct loop;
+
+/* --- an application -------------------------------------------------------------------------- */
+
+enum app_sandbox {
+    APP_SANDBOX_AUTO,   /* apply what the system permits, log what it does not */
+    APP_SANDBOX_STRICT, /* refuse to run when a part cannot be applied */
+    APP_SANDBOX_OFF,
+};
+
+/* 0 means the default in brackets. */
+struct app_limits {
+    uint32_t cpu_ms;           /* CPU time of one turn [30000] */
+    uint64_t memory_bytes;     /* resident memory of the worker process [512 MiB] */
+    uint32_t actor_idle_ms;    /* an instance without work goes to sleep after [10000] */
+    uint32_t process_idle_ms;  /* a process without instances is ended after [20000] */
+    uint32_t drain_ms;         /* a worker has this long to finish on a reload or stop [10000] */
+    uint32_t ready_ms;         /* the module's evaluation may take [20000] */
+    uint32_t message_bytes;    /* one WebSocket message [32 MiB] */
+    uint64_t request_bytes;    /* one request body [100 MiB] */
+    uint32_t send_queue_bytes; /* what may wait for one slow client before it is closed [4 MiB] */
+};
+
+enum app_not_found { APP_NOT_FOUND_NONE, APP_NOT_FOUND_404_PAGE, APP_NOT_FOUND_SPA };
+enum app_html { APP_HTML_AUTO, APP_HTML_FORCE_SLASH, APP_HTML_DROP_SLASH, APP_HTML_NONE };
+
+/* wrangler's `assets`. dir NULL: the application has none. */
+struct app_assets {
+    const char *dir;
+    enum app_not_found not_found;
+    enum app_html html;
+    /* run_worker_first: true for every path, or patterns of paths ("/api/*", "!/api/docs/*"). */
+    bool worker_first;
+    const char *const *worker_first_paths; /* NULL-terminated, or NULL */
+};
+
+/* A name that `env.NAME.fetch()` reaches: another application of this gateway or an HTTP server. */
+struct app_service {
+    const char *name; /* FETCH.service */
+    const char *app;  /* the name of an application, or NULL */
+    const char *url;  /* "http://127.0.0.1:9000", or NULL */
+};
+
+/* What outgoing requests may do. Lists are NULL-terminated; NULL is an empty list. */
+struct egress_policy {
+    const char *const *allow;   /* "host", "*.host", "host:port", "10.0.0.0/8"; empty: everything */
+    const char *const *deny;    /* the same; wins over allow */
+    const char *const *resolve; /* "HOST:PORT:ADDRESS", as curl --resolve */
+    const char *const *ca_files; /* PEM, trusted besides the system's */
+};
+
+struct app_config {
+    const char *name; /* [a-z0-9_-]+, names its state folder, log lines and metrics */
+
+    /* What the worker gets in START. */
+    struct slice config; /* JSON */
+    struct slice script;
+    struct slice map; /* source map, may be empty */
+
+    const char *state_dir;   /* exists, the worker's only folder; absolute path */
+    const char *worker_path; /* the holdfast-worker program */
+    enum app_sandbox sandbox;
+    struct app_limits limits;
+    struct app_assets assets;
+    struct egress_policy egress;
+    const struct app_service *services;
+    size_t n_services;
+
+    bool dev;   /* error texts in 500 pages, /__holdfast/ endpoints for loopback clients */
+    bool eager; /* start the worker at once, not at the first event, so that errors show */
+};
+
+/* host: "example.com", "*.example.com" or NULL for any; path: "/api/" prefix of segments, or NULL
+ * for any. The longest host wins, then the longest path. app: a name of app_config. */
+struct edge_route {
+    const char *host;
+    const char *path;
+    const char *app;
+};
+
+struct edge_options {
+    unsigned index; /* of this edge, 0 … count-1; edge 0 has the fleet */
+    unsigned count; /* at most PULSE_LINKS */
+    const struct app_config *apps;
+    size_t n_apps;
+    const struct edge_route *routes; /* none: the first application answers everything */
+    size_t n_routes;
+    uint32_t max_connections; /* of this edge; 0: what RLIMIT_NOFILE leaves */
+};
+
+/* NULL with *note when an option is wrong (unknown application of a route, no assets folder…). */
+struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct err_note *note);
+/* After edge_stop() is done, with its loop at rest; siblings before edge 0. NULL is nothing. */
+void edge_free(struct edge *e);
+
+/* Tells count edges of each other; edges[i] has index i. Needed for one edge also. */
+void edge_introduce(struct edge *const *edges, unsigned count);
+
+enum edge_door {
+    EDGE_PUBLIC,  /* applications, by the routes */
+    EDGE_CONTROL, /* /metrics, /healthz, /readyz */
+};
+
+/*
+ * Accepts at host:port (port 0: any, *ret_port says which; siblings then listen at that one).
+ * -ERR_OS with the note saying why (in use, not permitted, no such address).
+ */
+int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t port,
+                uint16_t *ret_port, struct err_note *note);
+
+/*
+ * New code or configuration for the application of that name, on edge 0's loop. The new
+ * generation is started beside the old one; when it is ready the old one finishes what is running
+ * (limits.drain_ms) and leaves, and then the new one gets the events. Hibernatable sockets stay,
+ * others close with 1012. When the new code cannot run: in dev requests are answered with its error
+ * until the next reload; otherwise the old generation stays. -ERR_NOT_FOUND: no such application.
+ */
+int edge_reload(struct edge *e, const struct app_config *app, struct err_note *note);
+
+/* The application cannot even be built: answer requests with this text until the next reload (dev).
+ * On edge 0's loop; the running worker is drained. */
+int edge_broken(struct edge *e, const char *app, struct slice text);
+
+/*
+ * Stops accepting, closes plain sockets and hibernatable ones with 1001 or 1012 (going away),
+ * drains workers, then calls done once. On edge 0's loop; siblings are told. A second call ends all
+ * waits at once.
+ */
+void edge_stop(struct edge *e, void (*done)(void *arg), void *arg);
+
+#endif
