@@ -1,7 +1,25 @@
 #include <stdio.h>
 
-int main(void)
+#include "app/gateway_options.h"
+
+enum { EXIT_USAGE = 2 };
+
+static int usage(const struct err_note *note)
 {
-    puts("holdfast " HOLDFAST_VERSION);
+    (void)fprintf(stderr, "holdfast: %s\n", note->text);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    struct err_note note = {0};
+
+    if (options_parse(argc, argv, &o, &note) < 0)
+        return usage(&note);
+    if (o.help)
+        options_help(stdout, o.command);
+    else if (o.version)
+        puts("holdfast " HOLDFAST_VERSION);
     return 0;
 }
