@@ -97,6 +97,9 @@ struct edge_route {
     const char *app;
 };
 
+/* What became of an application's code: text is the READY's exports (JSON) or why it cannot run. */
+enum edge_app_state { EDGE_APP_READY, EDGE_APP_FAILED };
+
 struct edge_options {
     unsigned index; /* of this edge, 0 … count-1; edge 0 has the fleet */
     unsigned count; /* at most PULSE_LINKS */
@@ -104,6 +107,10 @@ struct edge_options {
     size_t n_apps;
     const struct edge_route *routes; /* none: the first application answers everything */
     size_t n_routes;
+    /* Edge 0 only, on its loop, after every start of a new generation; may be NULL. It may call the
+     * verbs below. */
+    void (*on_app)(void *arg, const char *app, enum edge_app_state state, struct slice text);
+    void *arg;
     uint32_t max_connections; /* of this edge; 0: what RLIMIT_NOFILE leaves */
 };
 
