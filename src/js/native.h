@@ -78,7 +78,7 @@ JSObjectRef js_handle(struct js_vm *vm, const struct js_kind *kind, void *take_b
 /* The body, or NULL after throwing: not a handle of this kind, or closed. */
 void *js_arg_handle(const struct js_args *a, size_t i, const struct js_kind *kind);
 /* Frees the body now. Nothing on a closed handle or another value. */
-void js_handle_close(JSValueRef v, const struct js_kind *kind);
+void js_handle_close(struct js_vm *vm, JSValueRef v, const struct js_kind *kind);
 
 /* Frees what the collector found. The host calls it after each batch of turns. */
 void js_morgue_empty(struct js_vm *vm);
