@@ -1,0 +1,135 @@
+/*
+ * An exchange: one HTTP request and its response, as the layer above sees it.
+ *
+ * It begins with http1_server_ops.request() and ends with one of:
+ *   - the response was written whole, after exchange_end() (finished() is not told: the layer above
+ *     knows; the exchange is invalid for it when the verb returns);
+ *   - closed(): the client is gone, or its request broke; nothing can be sent any more;
+ *   - exchange_upgrade(): the connection became a websocket.
+ * After it, the pointer is invalid. Every verb below says whether it ends the exchange.
+ *
+ * Bodies flow both ways under the reader's pace. Request: exchange_pull() grants bytes, body()
+ * brings them; what is not granted stays in the kernel. Response: what is sent waits in a bounded
+ * queue; taken() tells how much of it has left.
+ *
+ * What is added or refused here: Date; Connection and Keep-Alive; Content-Length or chunks as the
+ * body and the client's version want it; no body for HEAD, 204, 304; 100 Continue at the first
+ * pull; the hop-by-hop fields of the layer above (Connection, Keep-Alive, Transfer-Encoding,
+ * Content-Length, Upgrade, Trailer, TE, Proxy-Connection) are dropped.
+ */
+#ifndef CONN_EXCHANGE_H
+#define CONN_EXCHANGE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+struct exchange;
+struct stream;
+struct transport;
+struct websocket_options;
+
+/* --- the request
+ * ------------------------------------------------------------------------------------ */
+
+enum exchange_body {
+    EXCHANGE_BODY_NONE,
+    EXCHANGE_BODY_LENGTH, /* exactly `length` bytes */
+    EXCHANGE_BODY_STREAM, /* unknown length */
+};
+
+struct exchange_field {
+    struct slice name;  /* as received */
+    struct slice value; /* without spaces around it */
+};
+
+/* Valid as long as the exchange. */
+struct exchange_request {
+    struct slice method;
+    struct slice target; /* as received: "/path?query", "http://host/path", "*" or "host:port" */
+    struct slice host;   /* of an absolute target or of Host; empty in HTTP/1.0 without it */
+    const struct exchange_field *fields;
+    size_t n_fields;
+    uint64_t length;
+    enum exchange_body body;
+    uint8_t minor; /* HTTP/1.minor: 0 or 1 */
+    bool upgrade;  /* asks for a WebSocket, and well: exchange_upgrade() will work */
+};
+
+const struct exchange_request *exchange_request(const struct exchange *x);
+/* The value of the first field of that name (any case); NULL when there is none. */
+const struct slice *exchange_find(const struct exchange *x, struct slice name);
+/* Borrowed, for stream_peer(). */
+struct stream *exchange_stream(const struct exchange *x);
+
+/* --- facts
+ * -------------------------------------------------------------------------------------------- */
+
+/* All may call any verb. */
+struct exchange_ops {
+    /* A piece of the request body that was pulled; bytes may be empty when end is set. end: the
+     * last. A request without a body has no body() at all. */
+    void (*body)(void *arg, struct slice bytes, bool end);
+    /* n more bytes of what was sent have left for the client (framing not counted). */
+    void (*taken)(void *arg, size_t n);
+    /* The exchange is over and invalid: client gone (-ERR_RESET, -ERR_TIMEOUT) or its body broke
+     * the protocol (-ERR_HTTP_CHUNK, -ERR_HTTP_BODY_LARGE…; the client was answered). */
+    void (*closed)(void *arg, int err);
+};
+
+/* Makes ops and arg the owner. Do it before request() returns, or end the exchange there. */
+void exchange_attach(struct exchange *x, const struct exchange_ops *ops, void *arg);
+
+/* Grants n more bytes of the request body; body() is called later, never from in here. A body that
+ * is never pulled: what is left of it is read and dropped after the response when it is small
+ * (http1_options.drop_bytes), else the connection closes with it. */
+void exchange_pull(struct exchange *x, size_t n);
+
+/* --- the response
+ * --------------------------------------------------------------------------------------- */
+
+struct exchange_response {
+    uint16_t status;     /* 200 … 599 */
+    struct slice reason; /* empty: the usual one */
+    struct slice fields; /* "name: value\n" a field, Latin-1 */
+    enum exchange_body body;
+    uint64_t length;
+};
+
+/* Queues the head. -ERR_HTTP_HEADER: a field's name or value cannot be sent (control characters,
+ * not a token), -ERR_SYNTAX: bad status or reason; nothing was sent then. With EXCHANGE_BODY_NONE
+ * the exchange still needs its exchange_end(). */
+int exchange_respond(struct exchange *x, const struct exchange_response *r);
+/* An interim response, 103 (or 102): fields as above. Nothing for HTTP/1.0 clients. */
+int exchange_inform(struct exchange *x, uint16_t status, struct slice fields);
+/* Queues a copy of body bytes after exchange_respond(). Swallowed when the response can have no
+ * body (HEAD, 204, 304). -ERR_SLOW_CONSUMER over out_bytes, nothing queued; -ERR_HTTP_FRAMING more
+ * than the length that was promised. */
+int exchange_send(struct exchange *x, struct slice bytes);
+/* The same without the copy; takes the reference also on failure. */
+int exchange_push(struct exchange *x, struct blob *take_b);
+/* Bytes of the response that wait for the client. */
+size_t exchange_pending(const struct exchange *x);
+/* The body is complete. Ends the exchange. Fewer bytes than promised: as exchange_abort(). */
+void exchange_end(struct exchange *x);
+/* The response cannot be finished: the connection is cut so that the client notices. Before
+ * exchange_respond(): just cut. Ends the exchange. */
+void exchange_abort(struct exchange *x);
+/* Answers with a short text/plain body and ends the exchange (as exchange_abort() when a head was
+ * sent already). The connection stays usable where the framing allows. text empty: err_text(err).
+ */
+void exchange_fail(struct exchange *x, int err, struct slice text);
+/* The same with a status and text of the caller's. */
+void exchange_answer(struct exchange *x, uint16_t status, struct slice content_type,
+                     struct slice body);
+
+/*
+ * Says 101 with Sec-WebSocket-Accept and the given fields (as above; Sec-WebSocket-Protocol,
+ * Set-Cookie…) and turns the connection into a websocket, paused and without owner. Ends the
+ * exchange, and the HTTP side of the connection is freed. Only when the request has `upgrade`, and
+ * before exchange_respond(). NULL, and nothing changed, when a field cannot be sent. o must outlive
+ * it.
+ */
+struct transport *exchange_upgrade(struct exchange *x, struct slice fields,
+                                   const struct websocket_options *o);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * Listeners: accept on a TCP address or a Unix path, a bounded number of connections a tick.
+ *
+ * Out of descriptors (EMFILE, ENFILE): the listener gives up a spare one to accept and close the
+ * connection that waits (its client hears at once instead of hanging), then pauses for 100 ms.
+ * Accepted sockets are non-blocking, close-on-exec, TCP_NODELAY.
+ */
+#ifndef IO_LISTEN_H
+#define IO_LISTEN_H
+
+#include "base/err.h"
+#include "io/stream.h"
+
+struct listener;
+
+struct listen_options {
+    const char *host; /* "127.0.0.1", "::1", "::" (both families), "0.0.0.0", "localhost" */
+    uint16_t port;    /* 0: any */
+    const char *path; /* a Unix socket instead; a stale one is replaced */
+    int backlog;      /* 0: 4096 */
+    uint32_t budget;  /* accepts a tick; 0: 64 */
+    uint32_t max_out; /* of the streams, see stream_open() */
+};
+
+struct listen_ops {
+    /* take_s is the callee's, paused and without an owner. */
+    void (*accepted)(void *arg, struct stream *take_s);
+};
+
+/* TCP listeners set SO_REUSEPORT, so that every loop can have its own on one port. NULL with *note
+ * (which may be NULL) saying why: in use, not permitted, no such address. */
+struct listener *listen_open(struct loop *l, const struct listen_options *o,
+                             const struct listen_ops *ops, void *arg, struct err_note *note);
+/* The port it listens at; 0 for a Unix path. */
+uint16_t listen_port(const struct listener *li);
+/* Accepting off and on, for an owner that has enough; connections wait in the kernel's backlog. */
+void listen_pause(struct listener *li);
+void listen_resume(struct listener *li);
+/* Connections that were turned away because the process had no descriptor left. */
+uint64_t listen_refused(const struct listener *li);
+/* Stops at once; a Unix path is removed. NULL is nothing. */
+void listen_close(struct listener *li);
+
+#endif
