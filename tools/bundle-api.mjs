@@ -1,14 +1,15 @@
-// Bundles src/api/main.js into one classic script, and writes an assembler file that embeds it.
+// Bundles src/api/main.js (or another entry) into one classic script, and writes an assembler file that embeds it as
+// SYMBOL_text … SYMBOL_end.
 //
-//   node tools/bundle-api.mjs ENTRY OUT.js OUT.S OUT.d
+//   node tools/bundle-api.mjs ENTRY OUT.js OUT.S OUT.d SYMBOL
 //
-// The script is one function expression: (function (native, global) { …; return hooks; }). main.js exports `hooks`; every file
+// The script is one function expression: (function (native, global) { …; return hooks; }). The entry exports `hooks`; every file
 // reaches the two parameters through src/api/native.js, and nothing else can.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
 
-const [entry, script, assembler, depfile] = process.argv.slice(2);
+const [entry, script, assembler, depfile, symbol] = process.argv.slice(2);
 
 const result = await esbuild.build({
   entryPoints: [entry],
@@ -31,13 +32,13 @@ const result = await esbuild.build({
 
 writeFileSync(assembler, `
 .section .rodata
-.global api_bundle_text
-.hidden api_bundle_text
-.global api_bundle_end
-.hidden api_bundle_end
-api_bundle_text:
+.global ${symbol}_text
+.hidden ${symbol}_text
+.global ${symbol}_end
+.hidden ${symbol}_end
+${symbol}_text:
 .incbin ${JSON.stringify(path.resolve(script))}
-api_bundle_end:
+${symbol}_end:
 .byte 0
 .section .note.GNU-stack,"",@progbits
 `);

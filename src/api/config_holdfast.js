@@ -1,0 +1,157 @@
+// holdfast.toml: what `holdfast serve` runs. docs/configuration.md is its reference.
+import { parseDotenv } from './config_dotenv.js';
+import { absolute, folderOf, join, kindOf, readText, shown } from './config_path.js';
+import { overlay, readEgress, readLimits, readServices, readSettings } from './config_settings.js';
+import { Table, didYouMean } from './config_table.js';
+import { ConfigError, parseToml } from './config_tree.js';
+import { ENTRY, WRANGLER_FILES, findWrangler, readEntry, readWrangler } from './config_wrangler.js';
+
+const MANIFEST = 'holdfast.json';
+const MANIFEST_VERSION = 1;
+
+// A folder that `holdfast build` made.
+function readBuilt(folder) {
+  const path = join(folder, MANIFEST);
+  let manifest;
+
+  try {
+    manifest = JSON.parse(readText(path));
+  } catch (error) {
+    throw new ConfigError(`${shown(path)}:1: ${error.message}; \`holdfast build\` writes this file`);
+  }
+  if (manifest?.holdfast !== MANIFEST_VERSION || !manifest.app) {
+    throw new ConfigError(`${shown(path)}:1: expected "holdfast": ${MANIFEST_VERSION}, a bundle of this version; build it again`);
+  }
+  const { app } = manifest;
+
+  return {
+    ...app,
+    config: path,
+    root: folder,
+    entry: null,
+    script: join(folder, app.script),
+    map: join(folder, app.map),
+    assets: app.assets && { ...app.assets, directory: join(folder, app.assets.directory) },
+    watch: [],
+  };
+}
+
+// path: an entry, a wrangler file, or a folder of either kind. Returns {app, holdfast}: the latter a tree of settings.
+export function readApp(path, where, options) {
+  const fail = (text) => { throw new ConfigError(where ? `${where}: ${text}` : text); };
+  const kind = kindOf(path);
+  const none = { kind: 'table', where: `${shown(path)}:1`, keys: new Map() };
+
+  if (kind === '') fail(`there is no file or folder ${shown(path)}`);
+  if (kind === 'file' && ENTRY.test(path)) return { app: readEntry(path, options), holdfast: none };
+  if (kind === 'file' && /\.(jsonc?|toml)$/.test(path)) return readWrangler(path, options);
+  if (kind === 'file') fail(`${shown(path)}: expected a .js, .mjs or .ts file, a wrangler file or a folder`);
+  if (kindOf(join(path, MANIFEST)) === 'file') return { app: readBuilt(path), holdfast: none };
+  const wrangler = findWrangler(path);
+
+  if (!wrangler) fail(`${shown(path)}: expected ${WRANGLER_FILES.join(', ')} in this folder; or name the entry file itself`);
+  return readWrangler(wrangler, options);
+}
+
+function routesOf(table) {
+  const hosts = table.strings('hosts', { match: /^(\*\.)?[a-zA-Z0-9.-]+$/, expected: 'a host name or "*.domain"' });
+  const paths = table.strings('paths', { match: /^\//, expected: 'a path that begins with "/"' });
+
+  return (hosts.length ? hosts : [null]).flatMap((host) => (paths.length ? paths : [null]).map((path) => ({ host, path })));
+}
+
+function varsOf(table, folder) {
+  const vars = table.table('vars');
+  const file = table.string('env_file');
+  const path = file && join(folder, file);
+
+  if (path && kindOf(path) !== 'file') table.problems.error(table.whereOf('env_file'), `${table.name}.env_file: there is no file ${shown(path)}`);
+  return {
+    ...Object.fromEntries(vars.keys().map((name) => [name, vars.value(name)])),
+    ...(path && kindOf(path) === 'file' ? parseDotenv(readText(path)) : {}),
+  };
+}
+
+// One [[app]]: its own settings over those of the whole.
+function readOne(table, settings, folder, options) {
+  const path = table.string('path', { required: 'the folder of a bundle or of a wrangler file, or an entry file' });
+  const name = table.string('name', { match: /^[a-z0-9_-]{1,63}$/, expected: 'lower-case letters, digits, "-" and "_"' });
+  const env = table.string('env');
+  const own = {
+    limits: readLimits(table.table('limits'), settings.limits),
+    egress: readEgress(table.table('egress'), folder, settings.egress),
+    services: readServices(table, settings.services),
+    routes: routesOf(table),
+    vars: varsOf(table, folder),
+  };
+
+  table.rest();
+  if (!path) return undefined;
+  const { app } = readApp(join(folder, path), table.whereOf('path'), { ...options, env, dev: false });
+
+  return finish({ ...app, name: name ?? app.name, vars: { ...app.vars, ...own.vars } }, settings, own, table.where);
+}
+
+// An application with all that the gateway has to know about it.
+function finish(app, settings, { limits, egress, services, routes }, where) {
+  return { ...app, limits, egress, addresses: services, routes, state: join(settings.state, app.name), where };
+}
+
+// What each service name of an application leads to: {name, app} or {name, url}.
+function resolveServices(app, apps, problems) {
+  const names = [...new Set(app.services.map((one) => one.service).filter(Boolean))];
+
+  return names.flatMap((name) => {
+    const { where } = app.services.find((one) => one.service === name);
+
+    if (app.addresses[name]) return [{ name, url: app.addresses[name] }];
+    if (name === app.name || apps.some((other) => other.name === name)) return [{ name, app: name }];
+    problems.warn(where ?? app.where, `service "${name}" leads nowhere: expected an application of that name, or its address in services${didYouMean(name, Object.keys(app.addresses))}`);
+    return [];
+  });
+}
+
+function complete(settings, apps, problems) {
+  const seen = new Map();
+
+  for (const app of apps) {
+    if (seen.has(app.name)) problems.error(app.where, `two applications are called "${app.name}"; give one another name`);
+    seen.set(app.name, app);
+  }
+  const { limits, egress, services, ...gateway } = settings;
+
+  return {
+    ...gateway,
+    apps: apps.map(({ where, addresses, services: bindings, ...app }) => ({
+      ...app,
+      services: bindings.map(({ where: _, ...binding }) => binding),
+      service_targets: resolveServices({ ...app, where, addresses, services: bindings }, apps, problems),
+    })),
+  };
+}
+
+// holdfast.toml with all its applications.
+export function readHoldfast(path, { sets, problems, ...options }) {
+  const file = shown(path);
+
+  if (kindOf(path) !== 'file') throw new ConfigError(`there is no file ${file}`);
+  const folder = folderOf(path);
+  const table = new Table(overlay(parseToml(readText(path), file), sets), '', problems);
+  const settings = readSettings(table, folder);
+  const apps = table.tables('app', { required: 'one [[app]] table for each application' })
+    .map((one) => readOne(one, settings, folder, { ...options, problems })).filter(Boolean);
+
+  table.rest();
+  return complete(settings, apps, problems);
+}
+
+// One application by itself, as `dev`, `build` and `serve PATH` run it.
+export function readSingle(path, { sets, problems, ...options }) {
+  const { app, holdfast } = readApp(absolute(path), '', { ...options, problems });
+  const table = new Table(overlay(holdfast, sets), 'holdfast', problems);
+  const settings = readSettings(table, app.root);
+
+  table.rest();
+  return complete(settings, [finish(app, settings, { ...settings, routes: [{ host: null, path: null }] }, `${shown(path)}:1`)], problems);
+}
+

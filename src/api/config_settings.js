@@ -1,0 +1,152 @@
+// What the gateway itself can be told: the keys of holdfast.toml outside its [[app]] tables, of the "holdfast" table in a
+// wrangler file, and of the command line. One reader, so that all three say the same things.
+import { absolute, join, kindOf, shown } from './config_path.js';
+
+// name: [default, least, most]. docs/configuration.md says what each means.
+export const LIMITS = {
+  cpu_ms: [30_000, 1, 3_600_000],
+  memory_mb: [512, 64, 1 << 20],
+  actor_idle_ms: [10_000, 1, 86_400_000],
+  worker_idle_ms: [20_000, 1, 86_400_000],
+  drain_ms: [10_000, 0, 3_600_000],
+  ready_ms: [20_000, 1, 3_600_000],
+  message_bytes: [32 << 20, 125, 32 << 20],
+  request_bytes: [100 << 20, 0, Number.MAX_SAFE_INTEGER],
+  send_queue_bytes: [4 << 20, 1024, 1 << 30],
+};
+const THREADS_MAX = 64;
+const HOST = /^[^\s/]+(\/\d{1,3})?$/;
+const RESOLVE = /^[^:\s]+:\d{1,5}:\S+$/;
+const ADDRESS = /^(.+):(\d{1,5})$/;
+
+export const sayHost = 'a host, *.domain, host:port, address or network (10.0.0.0/8)';
+
+// Puts what the command line said over a file's tree. sets: [{where, key, kind, text}].
+export function overlay(tree, sets) {
+  for (const { where, key, kind, text } of sets) {
+    const path = key.split('.');
+    const last = path.pop();
+    let table = tree;
+
+    for (const name of path) {
+      if (!table.keys.has(name)) {
+        const node = name === 'listen' ? { kind: 'list', where, items: [] } : { kind: 'table', where, keys: new Map() };
+
+        table.keys.set(name, { where, node });
+      }
+      table = table.keys.get(name).node;
+      if (table.kind === 'list') table = (table.items[0] ??= { kind: 'table', where, keys: new Map() });
+      if (table.kind !== 'table') break; // the reader will say what is wrong with it
+    }
+    if (table.kind === 'table') put(table, last, where, kind, text);
+  }
+  return tree;
+}
+
+function put(table, key, where, kind, text) {
+  if (kind === 'list' && key === 'services') return putService(table, where, text);
+  if (kind !== 'list') {
+    table.keys.set(key, { where, node: { kind, where, value: kind === 'number' ? Number(text) : text } });
+    return;
+  }
+  if (table.keys.get(key)?.node.kind !== 'list') table.keys.set(key, { where, node: { kind: 'list', where, items: [] } });
+  table.keys.get(key).node.items.push({ kind: 'string', where, value: text });
+}
+
+function putService(table, where, text) {
+  const [name, ...url] = text.split('=');
+
+  if (table.keys.get('services')?.node.kind !== 'table') {
+    table.keys.set('services', { where, node: { kind: 'table', where, keys: new Map() } });
+  }
+  table.keys.get('services').node.keys.set(name, { where, node: { kind: 'string', where, value: url.join('=') } });
+}
+
+// A path of the configuration: from the file's folder, or from the working folder when the command line gave it.
+export const place = (table, key, path, folder) => (table.whereOf(key).startsWith('--') ? absolute(path) : join(folder, path));
+
+function readListeners(table) {
+  const listeners = table.tables('listen').map((item) => {
+    const one = { host: item.string('host') ?? '127.0.0.1', port: item.integer('port', { max: 65535 }) ?? 8787 };
+
+    item.rest();
+    return one;
+  });
+
+  return listeners.length ? listeners : [{ host: '127.0.0.1', port: 8787 }];
+}
+
+// "HOST:PORT", or nothing.
+function readControl(table) {
+  const text = table.string('control', { match: ADDRESS, expected: 'HOST:PORT such as "127.0.0.1:8788"' });
+  const [, host, port] = text?.match(ADDRESS) ?? [];
+
+  if (Number(port) > 65535) table.problems.error(table.whereOf('control'), `control: expected a port up to 65535, found ${port}`);
+  return text && { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+}
+
+// Limits over the given ones (the defaults when none are given).
+export function readLimits(table, over = Object.fromEntries(Object.entries(LIMITS).map(([name, [preset]]) => [name, preset]))) {
+  const limits = { ...over };
+
+  for (const [name, [, min, max]] of Object.entries(LIMITS)) limits[name] = table.integer(name, { min, max }) ?? limits[name];
+  table.rest();
+  return limits;
+}
+
+export function readEgress(table, folder, over = { allow: [], deny: [], resolve: [], ca: [] }) {
+  const list = (key, options) => (table.has(key) ? table.strings(key, options) : over[key]);
+  const egress = {
+    allow: list('allow', { match: HOST, expected: sayHost }),
+    deny: list('deny', { match: HOST, expected: sayHost }),
+    resolve: list('resolve', { match: RESOLVE, expected: 'HOST:PORT:ADDRESS such as "api.example.com:443:127.0.0.1"' }),
+    ca: table.has('ca') ? readCa(table, folder) : over.ca,
+  };
+
+  table.rest();
+  return egress;
+}
+
+function readCa(table, folder) {
+  return table.placedStrings('ca').map(({ value, where }) => {
+    const path = where.startsWith('--') ? absolute(value) : join(folder, value);
+
+    if (kindOf(path) !== 'file') table.problems.error(where, `${table.name}.ca: there is no file ${shown(path)}`);
+    return path;
+  });
+}
+
+// Service bindings that are HTTP servers: {NAME: 'http://host:port'}.
+export function readServices(table, over = {}) {
+  const services = table.stringMap('services');
+
+  for (const [name, url] of Object.entries(services)) {
+    if (!/^https?:\/\/[^/\s]+(\/\S*)?$/.test(url)) {
+      table.problems.error(table.table('services').whereOf(name), `services.${name}: expected an http:// or https:// URL, found "${url}"`);
+    }
+  }
+  return { ...over, ...services };
+}
+
+// All of it. folder: where relative paths begin.
+export function readSettings(table, folder) {
+  const log = table.table('log');
+  const settings = {
+    listen: readListeners(table),
+    threads: table.integer('threads', { min: 1, max: THREADS_MAX }) ?? 0,
+    state: place(table, 'state', table.string('state') ?? '.holdfast', folder),
+    sandbox: table.string('sandbox', { oneOf: ['strict', 'auto', 'off'] }) ?? 'auto',
+    control: readControl(table) ?? null,
+    max_connections: table.integer('max_connections', { max: 0xffffffff }) ?? 0,
+    log: {
+      format: log.string('format', { oneOf: ['text', 'json'] }) ?? 'text',
+      level: log.string('level', { oneOf: ['debug', 'info', 'warn', 'error'] }) ?? 'info',
+    },
+    limits: readLimits(table.table('limits')),
+    egress: readEgress(table.table('egress'), folder),
+    services: readServices(table),
+  };
+
+  log.rest();
+  return settings;
+}
