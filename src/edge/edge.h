@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/log.h"
 
 struct edge;
 struct loop;
@@ -97,8 +98,14 @@ struct edge_route {
     const char *app;
 };
 
-/* What became of an application's code: text is the READY's exports (JSON) or why it cannot run. */
-enum edge_app_state { EDGE_APP_READY, EDGE_APP_FAILED };
+/* What becomes of an application's code, told on edge 0's loop; may call edge 0's verbs. */
+struct edge_ops {
+    /* A generation of its worker has evaluated the module. */
+    void (*app_ready)(void *arg, const char *app);
+    /* The code cannot run, or its worker ends before it is ready: text says why, with file and
+     * line. */
+    void (*app_failed)(void *arg, const char *app, struct slice text);
+};
 
 struct edge_options {
     unsigned index; /* of this edge, 0 … count-1; edge 0 has the fleet */
@@ -107,10 +114,9 @@ struct edge_options {
     size_t n_apps;
     const struct edge_route *routes; /* none: the first application answers everything */
     size_t n_routes;
-    /* Edge 0 only, on its loop, after every start of a new generation; may be NULL. It may call the
-     * verbs below. */
-    void (*on_app)(void *arg, const char *app, enum edge_app_state state, struct slice text);
+    const struct edge_ops *ops; /* may be NULL */
     void *arg;
+    struct log log;           /* a copy for each edge; its ops are shared by all */
     uint32_t max_connections; /* of this edge; 0: what RLIMIT_NOFILE leaves */
 };
 
