@@ -2,6 +2,7 @@
 import { parseDotenv } from './config_dotenv.js';
 import { absolute, folderOf, join, kindOf, readText, shown } from './config_path.js';
 import { overlay, readEgress, readLimits, readServices, readSettings } from './config_settings.js';
+import { startOf } from './config_start.js';
 import { Table, didYouMean } from './config_table.js';
 import { ConfigError, parseToml } from './config_tree.js';
 import { ENTRY, WRANGLER_FILES, findWrangler, readEntry, readWrangler } from './config_wrangler.js';
@@ -99,19 +100,19 @@ function finish(app, settings, { limits, egress, services, routes }, where) {
 
 // What each service name of an application leads to: {name, app} or {name, url}.
 function resolveServices(app, apps, problems) {
-  const names = [...new Set(app.services.map((one) => one.service).filter(Boolean))];
+  const names = [...new Set(app.services.filter((one) => one.service && !one.self).map((one) => one.service))];
 
   return names.flatMap((name) => {
     const { where } = app.services.find((one) => one.service === name);
 
     if (app.addresses[name]) return [{ name, url: app.addresses[name] }];
-    if (name === app.name || apps.some((other) => other.name === name)) return [{ name, app: name }];
+    if (apps.some((other) => other.name === name)) return [{ name, app: name }];
     problems.warn(where ?? app.where, `service "${name}" leads nowhere: expected an application of that name, or its address in services${didYouMean(name, Object.keys(app.addresses))}`);
     return [];
   });
 }
 
-function complete(settings, apps, problems) {
+function complete(settings, apps, { dev, problems }) {
   const seen = new Map();
 
   for (const app of apps) {
@@ -125,13 +126,15 @@ function complete(settings, apps, problems) {
     apps: apps.map(({ where, addresses, services: bindings, ...app }) => ({
       ...app,
       services: bindings.map(({ where: _, ...binding }) => binding),
+      start: startOf({ ...app, services: bindings }, dev),
       service_targets: resolveServices({ ...app, where, addresses, services: bindings }, apps, problems),
     })),
   };
 }
 
 // holdfast.toml with all its applications.
-export function readHoldfast(path, { sets, problems, ...options }) {
+export function readHoldfast(path, { sets, ...options }) {
+  const { problems } = options;
   const file = shown(path);
 
   if (kindOf(path) !== 'file') throw new ConfigError(`there is no file ${file}`);
@@ -139,19 +142,20 @@ export function readHoldfast(path, { sets, problems, ...options }) {
   const table = new Table(overlay(parseToml(readText(path), file), sets), '', problems);
   const settings = readSettings(table, folder);
   const apps = table.tables('app', { required: 'one [[app]] table for each application' })
-    .map((one) => readOne(one, settings, folder, { ...options, problems })).filter(Boolean);
+    .map((one) => readOne(one, settings, folder, options)).filter(Boolean);
 
   table.rest();
-  return complete(settings, apps, problems);
+  return complete(settings, apps, options);
 }
 
 // One application by itself, as `dev`, `build` and `serve PATH` run it.
-export function readSingle(path, { sets, problems, ...options }) {
-  const { app, holdfast } = readApp(absolute(path), '', { ...options, problems });
+export function readSingle(path, { sets, ...options }) {
+  const { problems } = options;
+  const { app, holdfast } = readApp(absolute(path), '', options);
   const table = new Table(overlay(holdfast, sets), 'holdfast', problems);
   const settings = readSettings(table, app.root);
 
   table.rest();
-  return complete(settings, [finish(app, settings, { ...settings, routes: [{ host: null, path: null }] }, `${shown(path)}:1`)], problems);
+  return complete(settings, [finish(app, settings, { ...settings, routes: [{ host: null, path: null }] }, `${shown(path)}:1`)], options);
 }
 

@@ -12,7 +12,7 @@ export const ENTRY = /\.(js|mjs|ts|mts|jsx|tsx)$/;
 // 'later' is known and not supported yet, 'quiet' has no meaning here.
 const KEYS = {
   name: 'inherit', main: 'inherit', compatibility_date: 'inherit', compatibility_flags: 'inherit', migrations: 'inherit',
-  exports: 'inherit', assets: 'inherit', rules: 'inherit', alias: 'inherit', tsconfig: 'inherit', minify: 'inherit',
+  exports: 'inherit', assets: 'inherit', rules: 'inherit', alias: 'inherit', tsconfig: 'inherit',
   jsx_factory: 'inherit', jsx_fragment: 'inherit', limits: 'inherit', holdfast: 'inherit',
   durable_objects: 'own', vars: 'own', services: 'own', define: 'own', secrets: 'own',
   dev: 'top', env: 'top',
@@ -26,7 +26,7 @@ const KEYS = {
   observability: 'quiet', logpush: 'quiet', placement: 'quiet', keep_vars: 'quiet', send_metrics: 'quiet',
   upload_source_maps: 'quiet', first_party_worker: 'quiet', legacy_env: 'quiet', no_bundle: 'quiet', base_dir: 'quiet',
   find_additional_modules: 'quiet', preserve_file_names: 'quiet', keep_names: 'quiet', usage_model: 'quiet',
-  compliance_region: 'quiet', pages_build_output_dir: 'quiet',
+  compliance_region: 'quiet', minify: 'quiet', pages_build_output_dir: 'quiet',
 };
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -196,7 +196,6 @@ function readBuild(w, folder) {
     alias: w.of('alias').stringMap('alias'),
     define: w.of('define').stringMap('define'),
     tsconfig: tsconfig ? join(folder, tsconfig) : null,
-    minify: w.of('minify').boolean('minify') ?? false,
     jsx_factory: w.of('jsx_factory').string('jsx_factory') ?? null,
     jsx_fragment: w.of('jsx_fragment').string('jsx_fragment') ?? null,
   };
@@ -328,7 +327,7 @@ export function readEntry(path, { dev }) {
     classes: {},
     services: [],
     assets: null,
-    build: { loaders: LOADERS, alias: {}, define: {}, tsconfig: null, minify: false, jsx_factory: null, jsx_fragment: null },
+    build: { loaders: LOADERS, alias: {}, define: {}, tsconfig: null, jsx_factory: null, jsx_fragment: null },
     watch: secrets.files,
   };
 }
