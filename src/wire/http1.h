@@ -81,12 +81,12 @@ struct http1_decoder {
     uint64_t left;     /* bytes of the body, or of the chunk, still to come */
     uint64_t received; /* body bytes so far */
     uint32_t scanned;  /* how far an incomplete head has been searched for its end */
-    uint32_t line;     /* where its last line begins */
+    uint32_t first;    /* bytes of its first line, 0 while that is incomplete */
+    uint32_t line;     /* where its last line begins; within chunk sizes: digits so far */
     uint32_t extra;    /* bytes of chunk extensions and trailers so far */
     int16_t error;
     uint8_t state;
     uint8_t side;
-    uint8_t minor;
     bool is_answer_to_head;
     bool is_blank_skipped;
 };

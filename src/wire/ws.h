@@ -100,7 +100,9 @@ size_t ws_header(uint8_t ret[WS_HEADER_MAX], unsigned op, uint64_t length, const
 /* A whole frame as a blob with one reference, ready for the outq of any number of connections.
  * mask NULL for a server; a client draws four unpredictable bytes for every frame (10.3). */
 struct blob *ws_frame(unsigned op, struct slice payload, const uint8_t *mask);
-/* Code 0 or 1005: an empty close frame. The reason is cut at WS_REASON_MAX, between characters. */
+/* Code 0 or 1005: an empty close frame; any other must be ws_is_close_code(), which the caller has
+ * checked. The reason is cut at WS_REASON_MAX, between characters; one that is not UTF-8 is left
+ * out. */
 struct blob *ws_close_frame(unsigned code, struct slice reason, const uint8_t *mask);
 
 /* --- handshake --- */
