@@ -4,7 +4,7 @@ import { absolute, folderOf, join, kindOf, readText, shown } from './config_path
 import { overlay, readEgress, readLimits, readServices, readSettings } from './config_settings.js';
 import { startOf } from './config_start.js';
 import { Table, didYouMean } from './config_table.js';
-import { ConfigError, parseToml } from './config_tree.js';
+import { ConfigError, fromValue, parseToml, toValue } from './config_tree.js';
 import { ENTRY, WRANGLER_FILES, findWrangler, readEntry, readWrangler } from './config_wrangler.js';
 
 const MANIFEST = 'holdfast.json';
@@ -26,14 +26,42 @@ function readBuilt(folder) {
   const { app } = manifest;
 
   return {
-    ...app,
-    config: path,
-    root: folder,
-    entry: null,
-    script: join(folder, app.script),
-    map: join(folder, app.map),
-    assets: app.assets && { ...app.assets, directory: join(folder, app.assets.directory) },
-    watch: [],
+    app: {
+      ...app,
+      config: path,
+      root: folder,
+      entry: null,
+      script: join(folder, app.script),
+      map: join(folder, app.map),
+      assets: app.assets && { ...app.assets, directory: join(folder, app.assets.directory) },
+      watch: [],
+    },
+    holdfast: fromValue(manifest.settings ?? {}, `${shown(path)}:1`),
+  };
+}
+
+// What `holdfast build` writes. settings: what the application's own files say about itself. The format comes with the script.
+const APP_SETTINGS = ['limits', 'egress', 'services'];
+
+function manifestOf(app, holdfast) {
+  const { name, compatibility_date, compatibility_flags, vars, durable_objects, classes, services, assets } = app;
+  const settings = Object.entries(toValue(holdfast)).filter(([key]) => APP_SETTINGS.includes(key));
+
+  return {
+    holdfast: MANIFEST_VERSION,
+    app: {
+      name,
+      compatibility_date,
+      compatibility_flags,
+      vars,
+      durable_objects: durable_objects.map(({ where, ...one }) => one),
+      classes,
+      services: services.map(({ where, ...one }) => one),
+      assets: assets && { ...assets, directory: 'assets' },
+      script: 'worker.js',
+      map: 'worker.js.map',
+    },
+    settings: Object.fromEntries(settings),
   };
 }
 
@@ -47,7 +75,7 @@ export function readApp(path, where, options) {
   if (kind === 'file' && ENTRY.test(path)) return { app: readEntry(path, options), holdfast: none };
   if (kind === 'file' && /\.(jsonc?|toml)$/.test(path)) return readWrangler(path, options);
   if (kind === 'file') fail(`${shown(path)}: expected a .js, .mjs or .ts file, a wrangler file or a folder`);
-  if (kindOf(join(path, MANIFEST)) === 'file') return { app: readBuilt(path), holdfast: none };
+  if (kindOf(join(path, MANIFEST)) === 'file') return readBuilt(path);
   const wrangler = findWrangler(path);
 
   if (!wrangler) fail(`${shown(path)}: expected ${WRANGLER_FILES.join(', ')} in this folder; or name the entry file itself`);
@@ -73,24 +101,34 @@ function varsOf(table, folder) {
   };
 }
 
-// One [[app]]: its own settings over those of the whole.
+// What an application's own files say about itself, over the settings of the whole.
+function ownSettings(holdfast, settings, folder, problems) {
+  const table = new Table(holdfast, 'holdfast', problems);
+
+  return {
+    limits: readLimits(table.table('limits'), settings.limits),
+    egress: readEgress(table.table('egress'), folder, settings.egress),
+    services: readServices(table, settings.services),
+  };
+}
+
+// One [[app]]: what it says over what the application's own files say.
 function readOne(table, settings, folder, options) {
   const path = table.string('path', { required: 'the folder of a bundle or of a wrangler file, or an entry file' });
   const name = table.string('name', { match: /^[a-z0-9_-]{1,63}$/, expected: 'lower-case letters, digits, "-" and "_"' });
   const env = table.string('env');
+  const found = path && readApp(join(folder, path), table.whereOf('path'), { ...options, env, dev: false });
+  const base = found ? ownSettings(found.holdfast, settings, found.app.root, options.problems) : settings;
   const own = {
-    limits: readLimits(table.table('limits'), settings.limits),
-    egress: readEgress(table.table('egress'), folder, settings.egress),
-    services: readServices(table, settings.services),
+    limits: readLimits(table.table('limits'), base.limits),
+    egress: readEgress(table.table('egress'), folder, base.egress),
+    services: readServices(table, base.services),
     routes: routesOf(table),
-    vars: varsOf(table, folder),
   };
+  const vars = varsOf(table, folder);
 
   table.rest();
-  if (!path) return undefined;
-  const { app } = readApp(join(folder, path), table.whereOf('path'), { ...options, env, dev: false });
-
-  return finish({ ...app, name: name ?? app.name, vars: { ...app.vars, ...own.vars } }, settings, own, table.where);
+  return found && finish({ ...found.app, name: name ?? found.app.name, vars: { ...found.app.vars, ...vars } }, settings, own, table.where);
 }
 
 // An application with all that the gateway has to know about it.
@@ -153,9 +191,10 @@ export function readSingle(path, { sets, ...options }) {
   const { problems } = options;
   const { app, holdfast } = readApp(absolute(path), '', options);
   const table = new Table(overlay(holdfast, sets), 'holdfast', problems);
+  const manifest = manifestOf(app, holdfast);
   const settings = readSettings(table, app.root);
 
   table.rest();
-  return complete(settings, [finish(app, settings, { ...settings, routes: [{ host: null, path: null }] }, `${shown(path)}:1`)], options);
+  return { manifest, ...complete(settings, [finish(app, settings, { ...settings, routes: [{ host: null, path: null }] }, `${shown(path)}:1`)], options) };
 }
 

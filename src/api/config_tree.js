@@ -134,3 +134,11 @@ export function toValue(node) {
   if (node.kind !== 'table') return node.value;
   return Object.fromEntries([...node.keys].map(([name, { node: value }]) => [name, toValue(value)]));
 }
+
+// The other way round, for values that come from no file that a person wrote.
+export function fromValue(value, where) {
+  if (Array.isArray(value)) return { kind: 'list', where, items: value.map((item) => fromValue(item, where)) };
+  if (value === null) return { kind: 'null', where, value };
+  if (typeof value !== 'object') return { kind: typeof value, where, value };
+  return { kind: 'table', where, keys: new Map(Object.entries(value).map(([name, item]) => [name, { where, node: fromValue(item, where) }])) };
+}

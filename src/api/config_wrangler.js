@@ -201,14 +201,18 @@ function readBuild(w, folder) {
   };
 }
 
-// Local secrets: .dev.vars, or the .env files when there is none. Returns {vars, files}.
+// Local secrets: .dev.vars, or the .env files when there is none. Returns {vars, files}: files are all that would count.
 function readSecrets(folder, env) {
-  const names = (stems) => stems.flatMap((stem) => (env === undefined ? [stem] : [stem, `${stem}.${env}`]));
-  const devVars = names(['.dev.vars']).reverse().find((name) => kindOf(join(folder, name)) === 'file');
-  const files = devVars ? [devVars] : ['.env', '.env.local', ...(env === undefined ? [] : [`.env.${env}`, `.env.${env}.local`])];
-  const found = files.map((name) => join(folder, name)).filter((path) => kindOf(path) === 'file');
+  const devVars = env === undefined ? ['.dev.vars'] : [`.dev.vars.${env}`, '.dev.vars'];
+  const dotenv = ['.env', '.env.local', ...(env === undefined ? [] : [`.env.${env}`, `.env.${env}.local`])];
+  const isThere = (name) => kindOf(join(folder, name)) === 'file';
+  const found = devVars.filter(isThere).slice(0, 1);
+  const read = found.length ? found : dotenv.filter(isThere);
 
-  return { vars: Object.assign({}, ...found.map((path) => parseDotenv(readText(path)))), files: found };
+  return {
+    vars: Object.assign({}, ...read.map((name) => parseDotenv(readText(join(folder, name))))),
+    files: [...devVars, ...dotenv].map((name) => join(folder, name)),
+  };
 }
 
 function readVars(w, secrets) {
@@ -280,7 +284,7 @@ export function readWrangler(path, { env, dev, problems }) {
     compatibility_date: readDate(w),
     compatibility_flags: w.of('compatibility_flags').strings('compatibility_flags'),
     vars: readVars(w, secrets.vars),
-    durable_objects: objects.map(({ binding, class: className }) => ({ binding, class: className })),
+    durable_objects: objects,
     classes: readClasses(w.of('migrations').tables('migrations'), w.of('exports').table('exports'), objects.filter((one) => one.class), problems),
     services: readServiceBindings(w, name),
     assets: readAssets(w, folder),

@@ -226,6 +226,24 @@ const char *options_key(enum option option)
     return rows[option].key;
 }
 
+const char *options_spelling(enum option option)
+{
+    static const char *const spellings[] = {
+#define OPT(symbol, name, ...) "--" name,
+#include "app/gateway_options.def"
+#undef OPT
+    };
+
+    return spellings[option];
+}
+
+const char *options_kind(enum option option)
+{
+    enum kind kind = rows[option].kind;
+
+    return kind == COUNT ? "number" : kind == LIST ? "list" : "string";
+}
+
 static void print_option(FILE *out, const struct row *row)
 {
     char left[64];

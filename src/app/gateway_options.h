@@ -43,8 +43,11 @@ int options_parse(int argc, char **argv, struct options *ret, struct err_note *n
 /* The last text given for an option, NULL when it was not given ("" for a switch that was). */
 const char *options_find(const struct options *o, enum option option);
 
-/* Its key in the normalised configuration ("listen.port"), or NULL. */
+/* Its key in the normalised configuration ("listen.port"), or NULL; how it is spelt ("--port");
+ * what its text is there: "string", "number" or "list". */
 const char *options_key(enum option option);
+const char *options_spelling(enum option option);
+const char *options_kind(enum option option);
 
 /* The help of a command, or of all when it is COMMAND_NONE. */
 void options_help(FILE *out, enum command command);

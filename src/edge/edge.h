@@ -49,7 +49,8 @@ struct app_assets {
     const char *dir;
     enum app_not_found not_found;
     enum app_html html;
-    /* run_worker_first: true for every path, or patterns of paths ("/api/*", "!/api/docs/*"). */
+    /* run_worker_first: true for every path, or patterns of paths ("/api/" and a star; "!" in front
+     * excludes). */
     bool worker_first;
     const char *const *worker_first_paths; /* NULL-terminated, or NULL */
 };
