@@ -21,7 +21,7 @@ enum child_stdio {
 };
 
 struct child_options {
-    const char *const *argv; /* argv[0] is the program: a path, or a name that PATH knows */
+    const char *const *argv; /* argv[0]: a path (as seen from dir), or a name that PATH knows */
     const char *const *envp; /* NULL: ours */
     const char *dir;         /* working folder; NULL: ours */
     const int *fds;          /* become 3, 4, 5… in the child; ours stay open here */

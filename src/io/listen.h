@@ -16,6 +16,7 @@ struct listener;
 struct listen_options {
     const char *host; /* "127.0.0.1", "::1", "::" (both families), "0.0.0.0", "localhost" */
     uint16_t port;    /* 0: any */
+    bool shared;      /* another listener of ours has this port already: a sibling loop's */
     const char *path; /* a Unix socket instead; a stale one is replaced */
     int backlog;      /* 0: 4096 */
     uint32_t budget;  /* accepts a tick; 0: 64 */
@@ -27,8 +28,9 @@ struct listen_ops {
     void (*accepted)(void *arg, struct stream *take_s);
 };
 
-/* TCP listeners set SO_REUSEPORT, so that every loop can have its own on one port. NULL with *note
- * (which may be NULL) saying why: in use, not permitted, no such address. */
+/* TCP listeners set SO_REUSEPORT, so that every loop can have its own on one port; the first, which
+ * is not `shared`, finds out whether another program is there. NULL with *note (which may be NULL)
+ * saying why: in use, not permitted, no such address. */
 struct listener *listen_open(struct loop *l, const struct listen_options *o,
                              const struct listen_ops *ops, void *arg, struct err_note *note);
 /* The port it listens at; 0 for a Unix path. */

@@ -1,0 +1,28 @@
+/* What the files of this folder share. */
+#ifndef IO_IO_INT_H
+#define IO_IO_INT_H
+
+#include <stdatomic.h>
+
+#include "io/loop.h"
+#include "io/mailbox.h"
+
+/* Newest first; taken whole and turned round by the loop. */
+struct mailbox {
+    _Atomic(struct mail *) newest;
+};
+
+struct mailbox *loop__mailbox(struct loop *l);
+/* From any thread: a loop that sleeps in poll comes back. */
+void loop__wake(struct loop *l);
+/* False: a simulated loop, which has no descriptors to watch. */
+bool loop__is_real(const struct loop *l);
+
+bool mailbox__is_empty(struct mailbox *b);
+/* Delivers what is there now, in order. */
+void mailbox__deliver(struct mailbox *b);
+
+/* -ERR_RESET for what a peer or the network did, -ERR_OS for the rest. */
+int io__error(int os_errno);
+
+#endif

@@ -1,0 +1,331 @@
+#include "io/listen.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "io/io_int.h"
+
+enum {
+    BACKLOG = 4096,
+    BUDGET = 64,
+    RETRY_MS = 100,
+};
+
+struct listener {
+    struct watch watch;
+    struct timer retry; /* set while descriptors are out */
+    struct loop *loop;
+    const struct listen_ops *ops;
+    void *arg;
+    char *path; /* NULL: TCP */
+    uint32_t budget;
+    uint32_t max_out;
+    int spare_fd;
+    uint16_t port;
+    bool is_readable; /* connections may wait */
+    bool is_paused;
+    bool is_posted;
+    bool is_closed;
+    uint64_t refused;
+};
+
+/* --- accepting -----------------------------------------------------------------------------------
+ */
+
+static void post_accept(struct listener *li);
+
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static int accept_one(struct listener *li)
+{
+    const int fd = accept4(li->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* No descriptor is left: the spare one makes room to turn the first in line away, which empties the
+ * kernel's queue slowly instead of leaving all its clients hanging; then wait for better times. */
+static void turn_away(struct listener *li)
+{
+    int fd;
+
+    if (li->spare_fd >= 0)
+        (void)close(li->spare_fd);
+    fd = accept_one(li);
+    if (fd >= 0) {
+        (void)close(fd);
+        li->refused++;
+    }
+    li->spare_fd = open_spare();
+    timer_set(li->loop, &li->retry, loop_now(li->loop) + RETRY_MS);
+}
+
+static void on_retry(struct timer *t)
+{
+    post_accept(CONTAINER_OF(t, struct listener, retry));
+}
+
+static bool may_accept(const struct listener *li)
+{
+    return li->is_readable && !li->is_paused && !li->is_closed && !heap_is_set(&li->retry.node);
+}
+
+static void accept_some(struct listener *li)
+{
+    for (uint32_t n = 0; n < li->budget && may_accept(li); n++) {
+        const int fd = accept_one(li);
+        struct stream *s;
+
+        if (fd == -EAGAIN) {
+            li->is_readable = false;
+        } else if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
+            turn_away(li);
+        } else if (fd >= 0) {
+            s = stream_open(li->loop, fd, li->max_out);
+            if (s)
+                li->ops->accepted(li->arg, s);
+            else
+                li->refused++;
+        } /* else that one connection broke while it waited (ECONNABORTED and its like) */
+    }
+    post_accept(li);
+}
+
+static void accept_posted(void *arg)
+{
+    struct listener *li = arg;
+
+    li->is_posted = false;
+    if (may_accept(li))
+        accept_some(li);
+}
+
+static void post_accept(struct listener *li)
+{
+    if (li->is_posted || !may_accept(li))
+        return;
+    li->is_posted = true;
+    loop_defer(li->loop, LOOP_READS, accept_posted, li);
+}
+
+static void on_ready(struct watch *w, uint32_t events)
+{
+    struct listener *li = CONTAINER_OF(w, struct listener, watch);
+
+    (void)events;
+    li->is_readable = true;
+    if (!li->is_posted && may_accept(li))
+        accept_some(li);
+}
+
+void listen_pause(struct listener *li)
+{
+    li->is_paused = true;
+}
+
+void listen_resume(struct listener *li)
+{
+    li->is_paused = false;
+    post_accept(li);
+}
+
+/* --- opening -------------------------------------------------------------------------------------
+ */
+
+static int fail(int fd, struct err_note *note, const char *what, const char *where)
+{
+    const int saved = errno;
+
+    if (fd >= 0)
+        (void)close(fd);
+    (void)err_notef(note, -ERR_OS, "cannot %s %s: %s", what, where, strerror(saved));
+    return -1;
+}
+
+static int set_option(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static int open_tcp(const struct sockaddr *a, socklen_t n, int backlog, const char *where,
+                    struct err_note *note)
+{
+    const int fd = socket(a->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+
+    if (fd < 0)
+        return fail(fd, note, "open a socket for", where);
+    if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+        set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0)
+        return fail(fd, note, "share the port of", where);
+    /* Accepted sockets inherit it: one system call here instead of one for each. */
+    if (set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
+        return fail(fd, note, "set TCP_NODELAY on", where);
+    if (a->sa_family == AF_INET6)
+        (void)set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0); /* "::" hears both families */
+    if (bind(fd, a, n) < 0)
+        return fail(fd, note, "listen at", where);
+    if (listen(fd, backlog) < 0)
+        return fail(fd, note, "listen at", where);
+    return fd;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage room = {0};
+    socklen_t n = sizeof(room);
+
+    if (getsockname(fd, (struct sockaddr *)&room, &n) < 0)
+        return 0;
+    /* The port is at the same place in both families. */
+    return ntohs(((const struct sockaddr_in *)&room)->sin_port);
+}
+
+/* SO_REUSEPORT is for the listeners of one process; without this, a second program on the same port
+ * would silently get half of the connections. */
+static int check_free(const struct sockaddr *a, socklen_t n)
+{
+    const int fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    (void)set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (a->sa_family == AF_INET6)
+        (void)set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    r = bind(fd, a, n) < 0 ? -errno : 0;
+    (void)close(fd);
+    return r;
+}
+
+static int listen_tcp(const struct listen_options *o, struct err_note *note)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
+    const char *host = o->host && strcmp(o->host, "localhost") == 0 ? "127.0.0.1" : o->host;
+    struct addrinfo *found = NULL;
+    char service[8], where[96];
+    int fd;
+
+    (void)snprintf(service, sizeof(service), "%u", o->port);
+    (void)snprintf(where, sizeof(where), strchr(host ? host : "", ':') ? "[%s]:%u" : "%s:%u",
+                   host ? host : "*", o->port);
+    if (getaddrinfo(host, service, &hints, &found) != 0) {
+        (void)err_notef(note, -ERR_OS, "cannot listen at %s: not an IP address", where);
+        return -1;
+    }
+    if (o->port && !o->shared && (errno = -check_free(found->ai_addr, found->ai_addrlen)) != 0)
+        fd = fail(-1, note, "listen at", where);
+    else
+        fd = open_tcp(found->ai_addr, found->ai_addrlen, o->backlog ? o->backlog : BACKLOG, where,
+                      note);
+    freeaddrinfo(found);
+    return fd;
+}
+
+/* A socket that nobody listens at any more is what a killed predecessor left. */
+static void remove_stale(const struct sockaddr_un *a)
+{
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat st;
+
+    if (fd < 0)
+        return;
+    if (stat(a->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+        connect(fd, (const struct sockaddr *)a, sizeof(*a)) < 0 && errno == ECONNREFUSED)
+        (void)unlink(a->sun_path);
+    (void)close(fd);
+}
+
+static int listen_unix(const struct listen_options *o, struct err_note *note)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd;
+
+    if (strlen(o->path) >= sizeof(a.sun_path)) {
+        errno = ENAMETOOLONG;
+        return fail(-1, note, "listen at", o->path);
+    }
+    memcpy(a.sun_path, o->path, strlen(o->path));
+    remove_stale(&a);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
+        listen(fd, o->backlog ? o->backlog : BACKLOG) < 0)
+        return fail(fd, note, "listen at", o->path);
+    return fd;
+}
+
+struct listener *listen_open(struct loop *l, const struct listen_options *o,
+                             const struct listen_ops *ops, void *arg, struct err_note *note)
+{
+    const int fd = o->path ? listen_unix(o, note) : listen_tcp(o, note);
+    struct listener *li;
+
+    if (fd < 0)
+        return NULL;
+    li = mem_new(sizeof(*li));
+    *li = (struct listener){
+        .watch = {.ready = on_ready, .fd = fd},
+        .retry = {.due = on_retry},
+        .loop = l,
+        .ops = ops,
+        .arg = arg,
+        .path = o->path ? slice_dup(slice_str(o->path)) : NULL,
+        .budget = o->budget ? o->budget : BUDGET,
+        .max_out = o->max_out,
+        .spare_fd = open_spare(),
+        .port = o->path ? 0 : port_of(fd),
+    };
+    if (watch_start(l, &li->watch, EPOLLIN) < 0) {
+        (void)err_notef(note, -ERR_OS, "cannot watch a listener: %s", strerror(errno));
+        listen_close(li);
+        return NULL;
+    }
+    return li;
+}
+
+uint16_t listen_port(const struct listener *li)
+{
+    return li->port;
+}
+
+uint64_t listen_refused(const struct listener *li)
+{
+    return li->refused;
+}
+
+static void reap(void *arg)
+{
+    struct listener *li = arg;
+
+    if (li->spare_fd >= 0)
+        (void)close(li->spare_fd);
+    mem_free(li->path);
+    mem_free(li);
+}
+
+void listen_close(struct listener *li)
+{
+    if (!li || li->is_closed)
+        return;
+    li->is_closed = true;
+    timer_del(li->loop, &li->retry);
+    watch_stop(li->loop, &li->watch);
+    (void)close(li->watch.fd); /* at once: a successor may want the address */
+    if (li->path)
+        (void)unlink(li->path);
+    loop_defer(li->loop, LOOP_REAP, reap, li);
+}
