@@ -1,8 +1,8 @@
 /*
- * The api as the host sees it: the natives of modules.def on one hidden object, the bundle's hooks.
+ * The api as the host sees it: the natives of modules.def on one hidden object, the hooks of the bundle.
  *
- * api.js files give the Web API, .c files of the same stem the mechanism. What natives do to the
- * world goes through api_ops: frames into the host's outbox, timers into its heap.
+ * x.js files give the Web API, x.c files of the same stem the mechanism. What natives do to the world
+ * goes through api_ops: frames into the host's outbox, a wake-up, the end of the process.
  */
 #ifndef API_API_H
 #define API_API_H
@@ -14,39 +14,65 @@
 
 /* What the host does for natives. */
 struct api_ops {
-    /* Where a frame for id goes: appended there, it leaves with the turn's effects. Borrowed until
-     * the next call. Ids name their edge (wire/ipc.def); 0 is the first link. */
+    /*
+     * Where a frame goes: appended there, it leaves with the turn's effects. id: an exchange, hold or
+     * event, which names its link; NULL when there is no such link. Borrowed until the next call.
+     */
     struct buf *(*frame)(void *host, uint64_t id);
-    /* Every link in turn: index 0 and up; NULL behind the last. */
-    struct buf *(*each)(void *host, size_t index);
     /* Event seq is finished: its ACK leaves behind everything written so far. */
     void (*ack)(void *host, uint64_t seq);
-    /* Frames from now on wait for this actor's commit; 0: for nobody's. */
+    /* Frames and ACKs from now on wait for this actor's commit; 0: for nobody's. */
     void (*as)(void *host, uint32_t actor);
-    /* hooks.timer(id) is wanted in ms milliseconds, once; again: it is moved; INT64_MAX: stopped. */
-    void (*timer)(void *host, uint32_t id, int64_t ms);
+    /* hooks.timer() is wanted at this time of now (once, the earlier one is forgotten); infinity:
+     * not at all. */
+    void (*wake)(void *host, double at_ms);
+    /* Turns are watched by the engine (js_vm_limit), so that a loop can be named, or only timed. */
+    void (*watch)(void *host, bool on);
+    /* Monotonic milliseconds, with a fraction: the time of timers. */
+    double (*now)(void *host);
+    /* The process ends once this batch has left: EXITING with err (0 when drained) and text. */
+    void (*leave)(void *host, int err, struct slice text);
 };
 
-/* State of the natives; a module with state of its own adds a pointer here and fills it in its open
- * function. */
+struct api_facts {
+    unsigned links;        /* edges of the gateway: the ids' top bits are 0 … links - 1 */
+    const char *state_dir; /* "" when there is none */
+    /* The last event that came on a link; 0 before the first. */
+    uint64_t (*last_seq)(void *host, unsigned link);
+};
+
+/* State of the natives (their a->state). A module with state of its own adds a pointer here, which
+ * its open function fills. */
 struct api {
     struct js_vm *vm;
     const struct api_ops *ops;
     void *host;
-    const char *state_dir; /* "" when there is none */
-    JSObjectRef native;
+    struct api_facts facts;
+    struct js_ref native;
+    struct buf scratch; /* for one native call */
+    struct buf list;    /* for LIST fields */
 };
 
-/* Hooks: what JavaScript does for the host. One row a function of the bundle's `hooks` object. */
+/* What JavaScript does for the host: each a function of the bundle's `hooks`, one row here. */
 #define API_HOOKS(X)                                                                               \
     X(start) X(request) X(body) X(bodyAbort) X(credit) X(cancel) X(response) X(fail) X(wsMessage)  \
-    X(wsClosed) X(wsError) X(wsAuto) X(restore) X(restored) X(alarm) X(drain) X(timer) X(settle)   \
-    X(commitFailed) X(stats)
+    X(wsClosed) X(wsError) X(wsAuto) X(wsOwner) X(restore) X(restored) X(alarm) X(drain) X(timer)  \
+    X(settle) X(commitFailed) X(stats) X(overran)
 
 struct api_hooks {
 #define X(name) struct js_ref name;
     API_HOOKS(X)
 #undef X
 };
+
+/*
+ * Installs the natives and evaluates the bundle. api and what it borrows (ops, host, facts) must stay
+ * where they are until api_done. -ERR_SCRIPT with *ret_err filled when the bundle is broken, or
+ * another error of a module's open.
+ */
+int api_init(struct api *api, struct js_vm *vm, const struct api_ops *ops, void *host,
+             const struct api_facts *facts, struct api_hooks *ret_hooks, struct js_error *ret_err);
+/* Safe on a zeroed or half-made one. Before js_vm_free. */
+void api_done(struct api *api, struct api_hooks *hooks);
 
 #endif

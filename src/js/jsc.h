@@ -10,6 +10,7 @@ typedef bool (*JSShouldTerminateCallback)(JSContextRef cx, void *arg);
 /* CPU seconds that one entry into the engine may take; then the callback decides. */
 JS_EXPORT void JSContextGroupSetExecutionTimeLimit(JSContextGroupRef group, double seconds,
                                                    JSShouldTerminateCallback callback, void *arg);
+JS_EXPORT void JSContextGroupClearExecutionTimeLimit(JSContextGroupRef group);
 /* function(promise, reason), called at the end of the microtasks. */
 JS_EXPORT void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef cx, JSObjectRef fn,
                                                             JSValueRef *exception);

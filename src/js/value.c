@@ -1,8 +1,7 @@
 #include "js/value.h"
 
-#include <assert.h>
-
-#include "js/js_int.h"
+#include "base/err.h"
+#include "js/jsc.h"
 
 /* Text up to this many bytes is converted on the stack. */
 enum { STACK_TEXT = 4096 };
@@ -257,6 +256,29 @@ int js_text_add(JSContextRef cx, JSValueRef v, struct buf *out)
     }
     JSStringRelease(s);
     return r;
+}
+
+int js_latin1_add(JSContextRef cx, JSValueRef v, struct buf *out)
+{
+    JSStringRef s = string_of(cx, v);
+    size_t length;
+    uint8_t *p;
+
+    if (!s)
+        return -ERR_SYNTAX;
+    length = JSStringGetLength(s);
+    p = buf_reserve(out, length * 3 + 1);
+    if (p && JSStringGetUTF8CString(s, (char *)p, length * 3 + 1) != length + 1) {
+        const JSChar *u = JSStringGetCharactersPtr(s);
+
+        for (size_t i = 0; i < length; i++)
+            p[i] = (uint8_t)u[i];
+    }
+    JSStringRelease(s);
+    if (!p)
+        return -ERR_TOO_LARGE;
+    buf_commit(out, length);
+    return 0;
 }
 
 /* --- bytes -------------------------------------------------------------------------------------- */

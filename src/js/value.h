@@ -53,6 +53,9 @@ void js_text_done(struct js_text *t);
 /* Appends a string's UTF-8. -ERR_TOO_LARGE over out's bound, -ERR_SYNTAX when v is not a string. */
 int js_text_add(JSContextRef cx, JSValueRef v, struct buf *out);
 
+/* The same, each code unit one byte (header values; the caller has refused what is over 255). */
+int js_latin1_add(JSContextRef cx, JSValueRef v, struct buf *out);
+
 /* The bytes of an ArrayBuffer or of a view's window; borrowed until JavaScript runs again. false
  * when v is neither. */
 bool js_bytes_get(JSContextRef cx, JSValueRef v, struct span *ret);

@@ -1,6 +1,5 @@
 #include "js/vm.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -148,7 +147,7 @@ int js_call(struct js_vm *vm, JSValueRef fn, size_t n, const JSValueRef *args, J
     JSValueRef exception = NULL;
     JSValueRef value;
 
-    assert(!vm->terminated);
+    vm->terminated = false;
     value = JSObjectCallAsFunction(vm->cx, (JSObjectRef)fn, NULL, n, args, &exception);
     return outcome(vm, value, exception, ret, ret_err);
 }
@@ -158,9 +157,12 @@ void js_enter(struct js_vm *vm)
     JSLock(vm->cx);
 }
 
-void js_leave(struct js_vm *vm)
+int js_leave(struct js_vm *vm)
 {
+    const bool before = vm->terminated;
+
     JSUnlock(vm->cx);
+    return vm->terminated && !before ? -ERR_WORKER_CPU : 0;
 }
 
 /* --- limits and settings ------------------------------------------------------------------------ */
@@ -183,10 +185,12 @@ static bool on_timeout(JSContextRef cx, void *arg)
 void js_vm_limit(struct js_vm *vm, double seconds, void (*on_limit)(void *arg, struct slice where),
                  void *arg)
 {
-    assert(!vm->on_limit);
     vm->on_limit = on_limit;
     vm->on_limit_arg = arg;
-    JSContextGroupSetExecutionTimeLimit(vm->group, seconds, on_timeout, vm);
+    if (seconds > 0)
+        JSContextGroupSetExecutionTimeLimit(vm->group, seconds, on_timeout, vm);
+    else
+        JSContextGroupClearExecutionTimeLimit(vm->group);
 }
 
 void js_vm_allow_eval(struct js_vm *vm, bool allowed)

@@ -40,23 +40,23 @@ int js_eval(struct js_vm *vm, struct slice script, const char *name, int line, J
 
 /*
  * A turn: calls fn with n arguments (this: undefined), runs the microtasks. Outputs as js_eval.
- * -ERR_WORKER_CPU when the limit below ended it; the engine must not be entered again after that.
+ * -ERR_WORKER_CPU when the limit below ended it.
  */
 int js_call(struct js_vm *vm, JSValueRef fn, size_t n, const JSValueRef *args, JSValueRef *ret,
             struct js_error *ret_err);
 
 /*
  * Values that are made between js_enter and js_leave, and a js_call there, take the engine's lock
- * once instead of each time; microtasks run in js_leave instead of js_call. Not nested.
+ * once instead of each time; microtasks run in js_leave instead of js_call, so js_leave may answer
+ * -ERR_WORKER_CPU as well. Not nested.
  */
 void js_enter(struct js_vm *vm);
-void js_leave(struct js_vm *vm);
+int js_leave(struct js_vm *vm);
 
 /*
  * Ends a turn that runs longer than seconds of CPU time; JavaScript cannot catch it. Then on_limit
- * is told where it was ("function() at file:line" a line, innermost first, ours until it returns).
- * Costs about 1 µs an event, so it is on only where somebody reads the answer. Once, before the
- * first turn.
+ * is told where it was ("#0 function() at file:line" a line, innermost first, valid until it
+ * returns). A limit costs about 1 µs an event; 0 takes it away again. May be called in a turn.
  */
 void js_vm_limit(struct js_vm *vm, double seconds, void (*on_limit)(void *arg, struct slice where),
                  void *arg);

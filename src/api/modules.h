@@ -1,0 +1,13 @@
+/* What modules.def names. */
+#ifndef API_MODULES_H
+#define API_MODULES_H
+
+#include "js/native.h"
+
+struct api;
+
+#define API_MODULE(name, open, close) extern const struct js_native api_##name##_natives[];
+#include "api/modules.def"
+#undef API_MODULE
+
+#endif
