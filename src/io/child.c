@@ -240,8 +240,10 @@ static struct child *watched(struct loop *l, struct start *st, pid_t pid,
     c->pid = pid;
     r = c->watch.fd < 0 ? -ERR_OS : watch_start(l, &c->watch, EPOLLIN);
     for (int i = 0; i < 2; i++) {
-        r = MIN(r, watch_pipe(c, i, st->pipes[i][0]));
+        const int watching = watch_pipe(c, i, st->pipes[i][0]);
+
         st->pipes[i][0] = -1;
+        r = MIN(r, watching);
     }
     if (r == 0)
         return c;

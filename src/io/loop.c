@@ -236,8 +236,10 @@ static void run_timers(struct loop *l)
     }
 }
 
+/* Tasks first: what an event posts behind them (a stream that has more to say) is for the next tick. */
 static void run_reads(struct loop *l)
 {
+    run_tasks(l, &l->posted[LOOP_READS]);
     for (int i = 0; i < l->n_events; i++) {
         struct watch *w = l->events[i].data.ptr;
 
@@ -245,7 +247,6 @@ static void run_reads(struct loop *l)
             w->ready(w, l->events[i].events);
     }
     l->n_events = 0;
-    run_tasks(l, &l->posted[LOOP_READS]);
 }
 
 static void run_mailbox(struct loop *l)

@@ -1,0 +1,269 @@
+#include "io/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/test.h"
+
+static struct stream *accepted[64];
+static int count;
+
+static void on_accepted(void *arg, struct stream *s)
+{
+    accepted[count++] = s;
+}
+
+static const struct listen_ops ops = {on_accepted};
+
+static int fresh(void **state)
+{
+    count = 0;
+    return 0;
+}
+
+static void drop_all(void)
+{
+    for (int i = 0; i < count; i++)
+        stream_doom(accepted[i]);
+    count = 0;
+}
+
+static int dial(uint16_t port)
+{
+    const struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}
+
+static void ticks(struct loop *l, int n)
+{
+    while (n-- > 0)
+        loop_tick(l, 0);
+}
+
+TEST(any_port_accepts_a_bounded_number_a_tick)
+{
+    struct loop *l = loop_new();
+    const struct listen_options o = {.host = "127.0.0.1", .budget = 2};
+    struct listener *li = listen_open(l, &o, &ops, NULL, NULL);
+    int fds[5];
+
+    assert_int_not_equal(listen_port(li), 0);
+    for (int i = 0; i < 5; i++)
+        fds[i] = dial(listen_port(li));
+    loop_tick(l, 100);
+    assert_int_equal(count, 2);
+    ticks(l, 2);
+    assert_int_equal(count, 5);
+    drop_all();
+    listen_close(li);
+    loop_free(l);
+    for (int i = 0; i < 5; i++)
+        (void)close(fds[i]);
+}
+
+TEST(a_paused_listener_leaves_connections_waiting)
+{
+    struct loop *l = loop_new();
+    const struct listen_options o = {.host = "127.0.0.1"};
+    struct listener *li = listen_open(l, &o, &ops, NULL, NULL);
+    int fd;
+
+    listen_pause(li);
+    fd = dial(listen_port(li));
+    ticks(l, 5);
+    assert_int_equal(count, 0);
+    listen_resume(li);
+    ticks(l, 2);
+    assert_int_equal(count, 1);
+    drop_all();
+    listen_close(li);
+    loop_free(l);
+    (void)close(fd);
+}
+
+TEST(accepted_sockets_do_not_delay)
+{
+    struct loop *l = loop_new();
+    const struct listen_options o = {.host = "localhost"};
+    struct listener *li = listen_open(l, &o, &ops, NULL, NULL);
+    const int client = dial(listen_port(li));
+    int on = 0, fd = -1;
+    socklen_t n = sizeof(on);
+
+    loop_tick(l, 100);
+    assert_int_equal(count, 1);
+    for (int i = 3; i < 64 && fd < 0; i++) {
+        struct sockaddr_in a;
+        socklen_t size = sizeof(a);
+
+        if (i != client && getpeername(i, (struct sockaddr *)&a, &size) == 0)
+            fd = i;
+    }
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &n), 0);
+    assert_int_equal(on, 1);
+    drop_all();
+    listen_close(li);
+    loop_free(l);
+    (void)close(client);
+}
+
+TEST(a_port_that_another_program_has_is_refused_and_said)
+{
+    struct loop *l = loop_new();
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof(a);
+    const int other = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+    struct listen_options o = {.host = "127.0.0.1"};
+    struct err_note note = {0};
+
+    /* Also one that shares its port. */
+    assert_int_equal(setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
+    assert_int_equal(bind(other, (struct sockaddr *)&a, n), 0);
+    assert_int_equal(listen(other, 1), 0);
+    assert_int_equal(getsockname(other, (struct sockaddr *)&a, &n), 0);
+    o.port = ntohs(a.sin_port);
+    assert_null(listen_open(l, &o, &ops, NULL, &note));
+    assert_non_null(strstr(note.text, "Address already in use"));
+    (void)close(other);
+    loop_free(l);
+}
+
+TEST(siblings_share_a_port)
+{
+    struct loop *l = loop_new();
+    struct listen_options o = {.host = "127.0.0.1"};
+    struct listener *first = listen_open(l, &o, &ops, NULL, NULL), *second;
+
+    o.port = listen_port(first);
+    o.shared = true;
+    second = listen_open(l, &o, &ops, NULL, NULL);
+    assert_non_null(second);
+    assert_int_equal(listen_port(second), o.port);
+    listen_close(first);
+    listen_close(second);
+    loop_free(l);
+}
+
+TEST(not_an_address_is_said)
+{
+    struct loop *l = loop_new();
+    const struct listen_options o = {.host = "example.com", .port = 80};
+    struct err_note note = {0};
+
+    assert_null(listen_open(l, &o, &ops, NULL, &note));
+    assert_string_equal(note.text, "cannot listen at example.com:80: not an IP address");
+    loop_free(l);
+}
+
+TEST(both_families_are_heard_at_once_and_ipv4_looks_like_ipv4)
+{
+    struct loop *l = loop_new();
+    const struct listen_options o = {.host = "::"};
+    struct err_note note = {0};
+    struct listener *li = listen_open(l, &o, &ops, NULL, &note);
+    char text[64];
+    int fd;
+
+    if (!li) { /* a machine without IPv6 */
+        loop_free(l);
+        skip();
+    }
+    fd = dial(listen_port(li));
+    loop_tick(l, 100);
+    assert_int_equal(count, 1);
+    assert_true(slice_eq(stream_peer(accepted[0], text, NULL), SLICE("127.0.0.1")));
+    drop_all();
+    listen_close(li);
+    loop_free(l);
+    (void)close(fd);
+}
+
+TEST(a_unix_path_replaces_what_a_dead_server_left_but_not_a_live_one)
+{
+    struct loop *l = loop_new();
+    char path[] = "/tmp/holdfast-listen-XXXXXX";
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    struct listen_options o = {.path = path};
+    struct err_note note = {0};
+    struct listener *li;
+    int fd = mkstemp(path);
+
+    (void)close(fd);
+    (void)unlink(path);
+    memcpy(a.sun_path, path, sizeof(path));
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    (void)close(fd); /* died without unlink */
+
+    li = listen_open(l, &o, &ops, NULL, &note);
+    assert_non_null(li);
+    assert_int_equal(listen_port(li), 0);
+    assert_null(listen_open(l, &o, &ops, NULL, &note));
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    loop_tick(l, 100);
+    drop_all();
+    listen_close(li);
+    assert_int_not_equal(access(path, F_OK), 0);
+    loop_free(l);
+    (void)close(fd);
+}
+
+TEST(out_of_descriptors_turns_away_and_recovers)
+{
+    struct loop *l = loop_new();
+    const struct listen_options o = {.host = "127.0.0.1"};
+    struct listener *li = listen_open(l, &o, &ops, NULL, NULL);
+    const int one = dial(listen_port(li)), two = dial(listen_port(li));
+    struct rlimit limit, low;
+    char c;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = limit;
+    low.rlim_cur = (rlim_t)two + 1; /* everything below is taken */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    loop_tick(l, 100);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(count, 0);
+    assert_int_equal(listen_refused(li), 1);
+    assert_int_equal(read(one, &c, 1), 0); /* told at once */
+    for (int i = 0; i < 20 && count == 0; i++)
+        loop_tick(l, 50);
+    assert_int_equal(count, 1); /* the other was only kept waiting */
+    drop_all();
+    listen_close(li);
+    loop_free(l);
+    (void)close(one);
+    (void)close(two);
+}
+
+#define FRESH(t) cmocka_unit_test_setup(t, fresh)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FRESH(any_port_accepts_a_bounded_number_a_tick),
+        FRESH(a_paused_listener_leaves_connections_waiting),
+        FRESH(accepted_sockets_do_not_delay),
+        FRESH(a_port_that_another_program_has_is_refused_and_said),
+        FRESH(siblings_share_a_port),
+        FRESH(not_an_address_is_said),
+        FRESH(both_families_are_heard_at_once_and_ipv4_looks_like_ipv4),
+        FRESH(a_unix_path_replaces_what_a_dead_server_left_but_not_a_live_one),
+        FRESH(out_of_descriptors_turns_away_and_recovers),
+    };
+
+    return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
+}
