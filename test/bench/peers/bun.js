@@ -1,0 +1,23 @@
+// Bun as its manual shows it: plain echo, and its native publish to everybody on a topic.
+const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    fetch(request, server) {
+        const room = new URL(request.url).pathname.startsWith('/room/');
+
+        if (server.upgrade(request, { data: { room } })) return;
+        return new Response('bench\n');
+    },
+    websocket: {
+        idleTimeout: 0,
+        open(ws) {
+            if (ws.data.room) ws.subscribe('room');
+        },
+        message(ws, message) {
+            if (ws.data.room) server.publish('room', message);
+            else ws.send(message);
+        },
+    },
+});
+
+console.log(`ready http://127.0.0.1:${server.port}`);

@@ -1,0 +1,144 @@
+// make bench: Holdfast beside workerd, Bun and ws, in one run on one machine. Prints a table; decides nothing.
+//
+//   node run.mjs [--only echo,broadcast,latency,idle] [--servers holdfast,workerd,bun,ws] [--seconds 5] [--rounds 3]
+//                  [--connections 100] [--listeners 1000] [--idle 10000] [--json FILE]
+//
+// CPU of a server is user and system time of all its processes, children that ended included, over the messages that the
+// load received. Each figure is the median of the rounds, in which the servers take turns.
+import { execFileSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Load } from './load.mjs';
+import { cpuSeconds, memoryOf, openFiles } from './proc.mjs';
+import { servers } from './servers.mjs';
+import { table } from './table.mjs';
+
+const { values: options } = parseArgs({
+    options: {
+        only: { type: 'string', default: 'echo,broadcast,latency,idle' },
+        servers: { type: 'string', default: 'holdfast,workerd,bun,ws' },
+        seconds: { type: 'string', default: '5' },
+        rounds: { type: 'string', default: '3' },
+        connections: { type: 'string', default: '100' },
+        listeners: { type: 'string', default: '1000' },
+        idle: { type: 'string', default: '10000' },
+        json: { type: 'string' },
+    },
+});
+const here = fileURLToPath(new URL('.', import.meta.url));
+const only = options.only.split(',');
+const names = options.servers.split(',');
+const [seconds, rounds, connections, listeners, idle] = [
+    options.seconds, options.rounds, options.connections, options.listeners, options.idle,
+].map(Number);
+const results = [];
+
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+const medianOf = (list, key) => median(list.map((one) => one[key]));
+
+/** One server, one load, one round: CPU and times a message. */
+async function talk(server, mode, path, count) {
+    const load = await Load.start(server.url(path), { mode, connections: count, seconds });
+
+    try {
+        await load.heard('begin');
+        const before = cpuSeconds(server.pid);
+        const end = await load.heard('end');
+        const cpu = cpuSeconds(server.pid) - before;
+
+        return {
+            us: (cpu / end.messages) * 1e6,
+            rate: end.messages / end.seconds,
+            p50: end.p50_us,
+            p99: end.p99_us,
+            loadUs: (end.cpu / end.messages) * 1e6,
+            busy: cpu / end.seconds,
+        };
+    } finally {
+        await load.stop();
+    }
+}
+
+async function talkAll(row, mode, path, count) {
+    const rows = Object.fromEntries(names.map((name) => [name, []]));
+
+    for (let round = 0; round < rounds; round++)
+        for (const name of names) {
+            const server = await servers[name]();
+
+            try {
+                rows[name].push(await talk(server, mode, path, count));
+            } finally {
+                await server.stop();
+            }
+        }
+    results.push({
+        row,
+        servers: Object.fromEntries(
+            names.map((name) => [
+                name,
+                Object.fromEntries(Object.keys(rows[name][0]).map((key) => [key, medianOf(rows[name], key)])),
+            ]),
+        ),
+    });
+}
+
+/**
+ * Memory of `idle` connections in 50 rooms, less that of the first hundred: what each further one costs. workerd opens two
+ * files for a connection, so it gets as many as the limit on open files allows.
+ */
+async function idleAll() {
+    const figures = {};
+    const first = 100;
+
+    for (const name of names) {
+        const server = await servers[name]();
+        const count = Math.min(idle, Math.floor(openFiles() / (name === 'workerd' ? 2.2 : 1.1)));
+        const held = [];
+
+        try {
+            held.push(await Load.start(server.url('echo/%d'), { mode: 'idle', connections: first, rooms: 50 }));
+            await held[0].heard('open');
+            await server.atRest();
+            const before = memoryOf(server.pid);
+
+            held.push(await Load.start(server.url('echo/%d'), { mode: 'idle', connections: count - first, rooms: 50 }));
+            const { seconds: opening } = await held[1].heard('open');
+
+            await server.atRest();
+            const after = memoryOf(server.pid);
+
+            figures[name] = {
+                bytes: (after.private - before.private) / (count - first),
+                pss: (after.pss - before.pss) / (count - first),
+                total: after.private,
+                processes: after.processes,
+                connections: count,
+                opening,
+            };
+        } finally {
+            for (const load of held) await load.stop();
+            await server.stop();
+        }
+    }
+    results.push({ row: 'idle', servers: figures });
+}
+
+/** The peers' packages and the load generator, when they are missing. */
+function prepare() {
+    const say = { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] };
+
+    if (!existsSync(join(here, 'node_modules'))) execFileSync('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund'], say);
+    if (!process.env.HOLDFAST_LOAD) execFileSync('ninja', ['-C', join(here, '../../build'), 'load'], say);
+}
+
+prepare();
+if (only.includes('echo')) await talkAll('echo', 'echo', 'echo/0', connections);
+if (only.includes('broadcast')) await talkAll('broadcast', 'broadcast', 'room/0', listeners);
+if (only.includes('latency')) await talkAll('latency', 'echo', 'echo/0', 1);
+if (only.includes('idle')) await idleAll();
+
+console.log(table(results, { connections, listeners, idle, seconds, rounds }));
+if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);

@@ -1,0 +1,100 @@
+// The servers of the bench: each entry starts one on a free port of the loopback and returns
+// {pid, url(path), atRest(), stop()}. atRest() waits until nothing more is going to be freed or put to sleep.
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { family } from './proc.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const require = createRequire(import.meta.url);
+const START_MS = 30_000;
+const REST_MS = 20_000; // workerd hibernates after 10 s; garbage collectors get the rest
+
+/** A package's program, wherever its installer put it (some installers move it, some may not run scripts). */
+function programOf(...places) {
+    for (const place of places) {
+        const path = join(here, 'node_modules', place);
+
+        if (existsSync(path)) return path;
+    }
+    throw new Error(`none of ${places.join(', ')}: run npm ci in ${here}`);
+}
+
+/** Starts a program; port(line) finds the port in a line of its stdout, or of fd 3 when control is set. */
+async function start(program, args, port, { control = false, env = {}, rest, done = () => {} } = {}) {
+    const child = spawn(program, args, {
+        cwd: here,
+        stdio: ['ignore', 'pipe', 'inherit', ...(control ? ['pipe'] : [])],
+        env: { ...process.env, ...env },
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    const found = new Promise((resolve) => {
+        createInterface({ input: control ? child.stdio[3] : child.stdout }).on('line', (line) => {
+            const number = port(line);
+
+            if (number) resolve(number);
+        });
+    });
+
+    if (control) child.stdout.resume();
+    const number = await Promise.race([
+        found,
+        ended.then((code) => Promise.reject(new Error(`${program} ended with status ${code}`))),
+        sleep(START_MS, null, { ref: false }).then(() => Promise.reject(new Error(`${program} is not ready after 30 s`))),
+    ]);
+
+    return {
+        pid: child.pid,
+        url: (path) => `ws://127.0.0.1:${number}/${path}`,
+        atRest: () => (rest ? rest(child.pid) : sleep(REST_MS)),
+        async stop() {
+            child.kill('SIGTERM');
+            const late = setTimeout(() => child.kill('SIGKILL'), 3000);
+
+            await ended;
+            clearTimeout(late);
+            done();
+        },
+    };
+}
+
+const readyPort = (line) => line.match(/^ready http:\/\/127\.0\.0\.1:(\d+)/)?.[1];
+
+/** Until only the gateway is left, then a little longer. */
+async function workerGone(pid) {
+    for (const until = Date.now() + 90_000; family(pid).length > 1; await sleep(250))
+        if (Date.now() > until) throw new Error('the worker process is still alive after 90 s without an event');
+    await sleep(2000);
+}
+
+export const servers = {
+    holdfast() {
+        const program = process.env.HOLDFAST ?? join(here, '../../build/holdfast');
+        const state = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+
+        return start(program, ['dev', join(here, 'app'), '--port', '0', '--state', state], readyPort, {
+            rest: workerGone,
+            done: () => rmSync(state, { recursive: true, force: true }),
+        });
+    },
+    workerd() {
+        const program = programOf('@cloudflare/workerd-linux-64/bin/workerd', '@cloudflare/workerd-linux-arm64/bin/workerd');
+        const port = (line) => JSON.parse(line).event === 'listen' && JSON.parse(line).port;
+
+        return start(program, ['serve', '--control-fd=3', join(here, 'peers/workerd.capnp')], port, { control: true });
+    },
+    bun() {
+        const program = programOf('bun/bin/bun.exe', '@oven/bun-linux-x64/bin/bun', '@oven/bun-linux-aarch64/bin/bun');
+
+        return start(program, [join(here, 'peers/bun.js')], readyPort);
+    },
+    ws() {
+        require.resolve('ws');
+        return start(process.execPath, [join(here, 'peers/ws.mjs')], readyPort);
+    },
+};

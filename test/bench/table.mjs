@@ -1,0 +1,46 @@
+// The figures as people read them. The ratio is Holdfast's figure over that server's: below 1 is better.
+import { cpus } from 'node:os';
+
+const TITLES = {
+    echo: ({ connections }) => `Echo, ${connections} connections, 64 bytes (Holdfast, workerd: a Durable Object)`,
+    broadcast: ({ listeners }) =>
+        `Broadcast to ${listeners} connections, 64 bytes (Holdfast, workerd, ws: a loop; Bun: its native publish)`,
+    latency: () => 'Round trip of one connection, 64 bytes',
+    idle: ({ idle }) => `Idle connections, ${idle} (Holdfast, workerd: hibernated in 50 Durable Objects)`,
+};
+const fixed = (digits) => (value) => value.toFixed(digits);
+const count = (value) => Math.round(value).toLocaleString('en');
+const CPU = ['server CPU µs/message', 'us', fixed(2)];
+const COLUMNS = {
+    echo: [CPU, ['messages/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]],
+    broadcast: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
+    latency: [['p50 µs', 'p50', fixed(1)], ['p99 µs', 'p99', fixed(1)], ['server CPU µs/message', 'us', fixed(2)]],
+    idle: [
+        ['connections', 'connections', count],
+        ['bytes/connection', 'bytes', count],
+        ['PSS bytes/connection', 'pss', count],
+        ['MB in all', 'total', (value) => fixed(1)(value / 2 ** 20)],
+        ['processes', 'processes', count],
+    ],
+};
+
+function lines(row, figures) {
+    const columns = COLUMNS[row];
+    const [, compared] = columns[row === 'idle' ? 1 : 0];
+    const own = figures.holdfast?.[compared];
+    const body = Object.entries(figures).map(([name, figure]) => [
+        name,
+        ...columns.map(([, key, show]) => show(figure[key])),
+        own ? fixed(2)(own / figure[compared]) : '',
+    ]);
+    const all = [['', ...columns.map(([title]) => title), own ? 'Holdfast / it' : ''], ...body];
+    const widths = all[0].map((_, i) => Math.max(...all.map((cells) => cells[i].length)));
+
+    return all.map((cells) => '  ' + cells.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('   '));
+}
+
+export function table(results, options) {
+    const head = `${cpus().length} × ${cpus()[0]?.model}, median of ${options.rounds} rounds of ${options.seconds} s`;
+
+    return [head, ...results.flatMap(({ row, servers }) => ['', TITLES[row](options), ...lines(row, servers)])].join('\n');
+}
