@@ -337,12 +337,14 @@ static int take_piece(struct http1_decoder *d, struct slice *in, enum state next
 
 static int take_until_close(struct http1_decoder *d, struct slice *in, struct slice *ret)
 {
+    const size_t n = MIN(in->n, d->limits->body - d->received);
+
     if (in->n == 0)
         return 0;
-    if (in->n > d->limits->body - d->received)
+    if (n == 0)
         return -ERR_HTTP_BODY_LARGE;
-    d->received += in->n;
-    *ret = slice_take(in, in->n);
+    d->received += n;
+    *ret = slice_take(in, n);
     return HTTP1_BODY;
 }
 
