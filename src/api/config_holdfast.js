@@ -133,7 +133,7 @@ function readOne(table, settings, folder, options) {
 
 // An application with all that the gateway has to know about it.
 function finish(app, settings, { limits, egress, services, routes }, where) {
-  return { ...app, limits, egress, addresses: services, routes, state: join(settings.state, app.name), where };
+  return { ...app, limits, egress, addresses: services, routes, state: join(settings.state, app.name), build_dir: join(settings.state, `.build/${app.name}`), where };
 }
 
 // What each service name of an application leads to: {name, app} or {name, url}.

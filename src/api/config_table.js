@@ -13,7 +13,7 @@ export class Problems {
   }
 
   warn(where, text) {
-    this.warnings.push(`${where}: ${text}`);
+    this.warnings.push(`${where}: warning: ${text}`);
   }
 }
 

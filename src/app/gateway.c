@@ -1,13 +1,12 @@
 #include <stdio.h>
 
+#include "app/gateway_build.h"
 #include "app/gateway_options.h"
-
-enum { EXIT_USAGE = 2 };
 
 static int usage(const struct err_note *note)
 {
     (void)fprintf(stderr, "holdfast: %s\n", note->text);
-    return EXIT_USAGE;
+    return EXIT_WRONG;
 }
 
 int main(int argc, char **argv)
@@ -21,5 +20,7 @@ int main(int argc, char **argv)
         options_help(stdout, o.command);
     else if (o.version)
         puts("holdfast " HOLDFAST_VERSION);
+    else if (o.command == COMMAND_BUILD)
+        return gateway_build(&o);
     return 0;
 }

@@ -128,6 +128,7 @@ static struct config_app app_of(struct config *c, const json_t *o)
         .script = text_of(o, "script"),
         .map = text_of(o, "map"),
         .format = text_of(o, "format"),
+        .build_dir = text_of(o, "build_dir"),
         .watch = texts_of(c, o, "watch"),
         .build = json_object_get(o, "build"),
         .start = json_object_get(o, "start"),

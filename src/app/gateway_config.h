@@ -27,6 +27,7 @@ struct config_app {
                            assets) */
     const char *map;
     const char *format;       /* of that bundle */
+    const char *build_dir;    /* where esbuild writes; need not exist */
     const char *const *watch; /* files besides the sources that say how it runs; NULL-terminated */
     json_t *build;            /* loaders, alias, define… */
     json_t *start;            /* START.config but for the format */

@@ -23,6 +23,13 @@ enum option {
 
 enum { OPT_GIVEN_MAX = 64 };
 
+/* What the program exits with. */
+enum {
+    EXIT_FINE = 0,
+    EXIT_FAILED = 1, /* something went wrong while it ran */
+    EXIT_WRONG = 2,  /* what was given is wrong: an option, a configuration, code that cannot run */
+};
+
 struct options {
     enum command command;
     const char *path; /* NULL when none was given */

@@ -33,6 +33,15 @@ char *text_format(const char *fmt, ...)
     return text;
 }
 
+char *path_absolute(const char *path)
+{
+    char here[PATH_MAX];
+
+    if (path[0] == '/' || !getcwd(here, sizeof here))
+        return text_format("%s", path);
+    return text_format("%s/%s", here, path);
+}
+
 /* Cuts the last part off. False at the root. */
 static bool to_parent(char *path)
 {

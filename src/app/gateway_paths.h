@@ -25,6 +25,9 @@ char *paths_esbuild(const struct paths *p, const char *root);
 /* Text as printf makes it, for a path or a flag. The caller frees it with mem_free. */
 char *text_format(const char *fmt, ...) PRINTF(1, 2);
 
+/* The same place from the root. The caller frees it with mem_free. */
+char *path_absolute(const char *path);
+
 /* Makes a folder and those above it. -ERR_OS with a note. */
 int folder_make(const char *path, struct err_note *note);
 
