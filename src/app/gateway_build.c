@@ -81,8 +81,7 @@ static int copy_assets(struct build *b, const char *from, struct err_note *note)
     return r;
 }
 
-static void on_loaded(void *arg, enum load_state state, struct loaded *take_loaded,
-                      struct slice text)
+static void on_loaded(void *arg, struct loaded *take_loaded, struct slice text)
 {
     struct build *b = arg;
     struct err_note note = {0};

@@ -27,7 +27,7 @@ typedef void load_done(void *arg, struct loaded *take_loaded, struct slice text)
 /* One call of done follows, on the loop. out: where bundles are made; NULL: each application's
  * build_dir. */
 struct loading *load_open(struct loop *l, const struct paths *paths, const struct options *options,
-                          const char *out, const struct load_ops *ops, void *arg);
+                          const char *out, load_done *done, void *arg);
 /* Ends it; done is not called any more. To be called in or after done. NULL is nothing. */
 void load_close(struct loading *ld);
 
