@@ -3,32 +3,16 @@
 //
 //   node tools/bundle-api.mjs ENTRY OUT.js OUT.S OUT.d SYMBOL
 //
-// The script is one function expression: (function (native, global) { …; return hooks; }). The entry exports `hooks`; every file
-// reaches the two parameters through src/api/native.js, and nothing else can.
+// The script's value is a function that returns the entry's `hooks` (tools/bundle-options.mjs).
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
+import { bundleOptions, dependencies } from './bundle-options.mjs';
 
 const [entry, script, assembler, depfile, symbol] = process.argv.slice(2);
 
-const result = await esbuild.build({
-  entryPoints: [entry],
-  outfile: script,
-  bundle: true,
-  metafile: true,
-  format: 'iife',
-  globalName: 'api',
-  platform: 'neutral',
-  mainFields: ['module', 'main'],
-  target: 'safari16',
-  // Pure ASCII keeps the source one byte a character in the engine. Names stay readable in stack traces.
-  charset: 'ascii',
-  minifyWhitespace: true,
-  legalComments: 'none',
-  banner: { js: '(function(native,global){"use strict";' },
-  footer: { js: 'return api.hooks})' },
-  logLevel: 'warning',
-}).catch(() => process.exit(1));
+const options = bundleOptions(entry, script, 'hooks', { platform: symbol === 'api_bundle' });
+const result = await esbuild.build(options).catch(() => process.exit(1));
 
 writeFileSync(assembler, `
 .section .rodata
@@ -42,6 +26,4 @@ ${symbol}_end:
 .byte 0
 .section .note.GNU-stack,"",@progbits
 `);
-
-const inputs = Object.keys(result.metafile.inputs).filter((name) => !name.includes(':')).map((name) => path.resolve(name));
-writeFileSync(depfile, `${script}: ${inputs.map((name) => name.replaceAll(' ', '\\ ')).join(' \\\n  ')}\n`);
+writeFileSync(depfile, dependencies(script, result.metafile));

@@ -1,0 +1,102 @@
+// The small globals: queueMicrotask, reportError, performance, navigator, scheduler.
+import { isAbortSignal, onAbort } from './abort.js';
+import { EventTarget } from './events.js';
+import { host } from './host.js';
+import { finish, illegalConstructor, wrongArgument } from './webidl.js';
+
+const inside = Symbol();
+const resolved = Promise.resolve();
+const then = Function.prototype.call.bind(Promise.prototype.then);
+
+export function queueMicrotask(callback) {
+  if (typeof callback !== 'function') throw wrongArgument('queueMicrotask', 'ServiceWorkerGlobalScope', 1, 'Function');
+  then(resolved, () => {
+    try {
+      callback();
+    } catch (error) {
+      host.uncaught(error);
+    }
+  });
+}
+
+export function reportError(error) {
+  if (arguments.length === 0) throw wrongArgument('reportError', 'ServiceWorkerGlobalScope', 1, 'any');
+  host.uncaught(error);
+}
+
+class Performance extends EventTarget {
+  constructor(key) {
+    if (key !== inside) throw illegalConstructor();
+    super();
+  }
+
+  get timeOrigin() {
+    return 0;
+  }
+
+  now() {
+    return host.now();
+  }
+
+  toJSON() {
+    return { timeOrigin: 0 };
+  }
+}
+
+class Navigator {
+  constructor(key) {
+    if (key !== inside) throw illegalConstructor();
+  }
+
+  get userAgent() {
+    return 'Cloudflare-Workers';
+  }
+
+  get hardwareConcurrency() {
+    return 1;
+  }
+
+  get platform() {
+    return '';
+  }
+
+  get language() {
+    return 'en';
+  }
+
+  get languages() {
+    return ['en'];
+  }
+}
+
+class Scheduler {
+  constructor(key) {
+    if (key !== inside) throw illegalConstructor();
+  }
+
+  /** A promise that is fulfilled after ms milliseconds, or rejected when the signal aborts. */
+  wait(ms, options = undefined) {
+    const signal = options?.signal;
+    if (signal !== undefined && !isAbortSignal(signal)) throw wrongArgument('wait', 'Scheduler', 2, 'WaitOptions');
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      let undo;
+      const timer = host.setTimeout(() => {
+        undo?.();
+        resolve();
+      }, Number(ms));
+      if (signal !== undefined) {
+        undo = onAbort(signal, () => {
+          host.clearTimeout(timer);
+          reject(signal.reason);
+        });
+      }
+    });
+  }
+}
+
+for (const ctor of [Performance, Navigator, Scheduler]) finish(ctor);
+
+export const performance = new Performance(inside);
+export const navigator = new Navigator(inside);
+export const scheduler = new Scheduler(inside);

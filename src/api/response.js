@@ -1,0 +1,235 @@
+// Response (Fetch 5.5, with workerd's rules for WebSockets).
+import { AS_IS, Body, BODY_USED, bodyKey, bodySource, bodyType, cloneBody, knownCoding, outgoingBody, setBody } from './body.js';
+import { defaultHeader, Headers, headersOfHead, headersText, headerValue, makeImmutable } from './headers.js';
+import { absoluteUrl } from './request.js';
+import { finish, toInteger, wrongConstructorArgument } from './webidl.js';
+
+// The reasons that RFC 9110 and its relatives give; the link carries '' and the gateway writes them.
+const reasons = {
+  101: 'Switching Protocols', 200: 'OK', 201: 'Created', 202: 'Accepted', 203: 'Non-Authoritative Information', 204: 'No Content', 205: 'Reset Content',
+  206: 'Partial Content', 207: 'Multi-Status', 208: 'Already Reported', 226: 'IM Used', 300: 'Multiple Choices', 301: 'Moved Permanently', 302: 'Found',
+  303: 'See Other', 304: 'Not Modified', 305: 'Use Proxy', 307: 'Temporary Redirect', 308: 'Permanent Redirect', 400: 'Bad Request',
+  401: 'Unauthorized', 402: 'Payment Required', 403: 'Forbidden', 404: 'Not Found', 405: 'Method Not Allowed', 406: 'Not Acceptable',
+  407: 'Proxy Authentication Required', 408: 'Request Timeout', 409: 'Conflict', 410: 'Gone', 411: 'Length Required', 412: 'Precondition Failed',
+  413: 'Payload Too Large', 414: 'URI Too Long', 415: 'Unsupported Media Type', 416: 'Range Not Satisfiable', 417: 'Expectation Failed',
+  418: "I'm a teapot", 421: 'Misdirected Request', 422: 'Unprocessable Entity', 423: 'Locked', 424: 'Failed Dependency', 425: 'Too Early',
+  426: 'Upgrade Required', 428: 'Precondition Required', 429: 'Too Many Requests', 431: 'Request Header Fields Too Large',
+  451: 'Unavailable For Legal Reasons', 500: 'Internal Server Error', 501: 'Not Implemented', 502: 'Bad Gateway', 503: 'Service Unavailable',
+  504: 'Gateway Timeout', 505: 'HTTP Version Not Supported', 506: 'Variant Also Negotiates', 507: 'Insufficient Storage', 508: 'Loop Detected',
+  510: 'Not Extended', 511: 'Network Authentication Required',
+};
+
+function isNullBodyStatus(status) {
+  return status === 204 || status === 304 || status === 205 || status === 101;
+}
+
+function checkedStatus(value, webSocket) {
+  const status = toInteger(value) & 0xffff;
+  if (webSocket !== null) {
+    if (status !== 101) throw new RangeError('Responses with a WebSocket must have status code 101.');
+  } else if (status < 200 || status > 599) {
+    throw new RangeError('Responses may only be constructed with status codes in the range 200 to 599, inclusive.');
+  }
+  return status;
+}
+
+function checkedReason(value) {
+  const text = String(value);
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) throw new TypeError('Invalid statusText.');
+  return text;
+}
+
+function isEmpty(source) {
+  return (typeof source === 'string' || source instanceof Uint8Array) && source.length === 0;
+}
+
+let fetched;
+let partsOf;
+let failed;
+
+export class Response extends Body {
+  #status = 200;
+  #statusText = '';
+  #headers = null;
+  #contentType = ''; // what the body says, until there are headers to hold it
+  #webSocket = null;
+  #url = '';
+  #redirected = false;
+  #cf = undefined;
+  #manual = false; // encodeBody: the body is already as Content-Encoding says
+  #error = false;
+
+  constructor(body = null, init = undefined) {
+    super(bodyKey);
+    if (init !== undefined && init !== null) this.#apply(init);
+    if (body === null) return;
+    const source = bodySource(body);
+    this.#contentType = bodyType();
+    if (isNullBodyStatus(this.#status)) {
+      if (!isEmpty(source)) throw new TypeError('Response with null body status (101, 204, 205, or 304) cannot have a body.');
+      return;
+    }
+    setBody(this, source);
+    if (this.#headers !== null) this.#settleType();
+  }
+
+  static {
+    fetched = (answer, callUrl) => {
+      const response = new Response();
+      response.#status = answer.status;
+      response.#statusText = answer.reason;
+      response.#headers = headersOfHead(answer.head, true);
+      response.#webSocket = answer.webSocket;
+      response.#url = answer.url || callUrl;
+      response.#redirected = answer.url !== '' && answer.url !== callUrl;
+      if (answer.body !== null) {
+        answer.body.coding = knownCoding(headerValue(response.#headers, 'content-encoding'));
+        setBody(response, answer.body);
+      }
+      return response;
+    };
+
+    failed = () => {
+      const response = new Response();
+      response.#error = true;
+      response.#status = 0;
+      return response;
+    };
+
+    partsOf = (value) => {
+      if (typeof value !== 'object' || value === null || !(#manual in value)) return undefined;
+      if (value.#error) throw new TypeError('Return value from serve handler must not be an error response (like Response.error())');
+      const headers = value.#headers;
+      return {
+        status: value.#status,
+        reason: value.#statusText,
+        head: headers === null ? (value.#contentType === '' ? '' : `Content-Type: ${value.#contentType}\n`) : headersText(headers),
+        webSocket: value.#webSocket,
+        body: outgoingBody(value, value.#manual ? AS_IS : headers === null ? undefined : knownCoding(headerValue(headers, 'content-encoding'))),
+      };
+    };
+  }
+
+  #apply(init) {
+    if (typeof init !== 'object' && typeof init !== 'function') throw wrongConstructorArgument('Response', 2, 'ResponseInit or Response');
+    const { status, statusText, headers, webSocket, cf, encodeBody } = init;
+    if (webSocket !== undefined && webSocket !== null) {
+      if (typeof webSocket !== 'object') throw wrongConstructorArgument('Response', 2, 'ResponseInit or Response');
+      this.#webSocket = webSocket;
+    }
+    if (status !== undefined || this.#webSocket !== null) this.#status = checkedStatus(status ?? 200, this.#webSocket);
+    if (statusText !== undefined) this.#statusText = checkedReason(statusText);
+    if (headers !== undefined && headers !== null) this.#headers = new Headers(headers);
+    if (cf !== undefined) this.#cf = cf;
+    if (encodeBody !== undefined) {
+      if (encodeBody !== 'manual' && encodeBody !== 'automatic') throw new TypeError(`encodeBody: unexpected value: ${encodeBody}`);
+      this.#manual = encodeBody === 'manual';
+    }
+  }
+
+  // Headers for a body that brought its type.
+  #settleType() {
+    if (this.#contentType !== '') defaultHeader(this.#headers, 'Content-Type', 'content-type', this.#contentType);
+    this.#contentType = '';
+  }
+
+  static json(data = undefined, init = undefined) {
+    const text = JSON.stringify(data);
+    if (text === undefined) throw new TypeError('The data is not JSON serializable.');
+    const response = new Response(text, init);
+    response.#contentType = 'application/json';
+    if (response.#headers !== null && !new Headers(init?.headers).has('content-type')) response.#headers.set('Content-Type', 'application/json');
+    return response;
+  }
+
+  static redirect(url, status = 302) {
+    const code = toInteger(status) & 0xffff;
+    if (![301, 302, 303, 307, 308].includes(code)) throw new RangeError(`${code} is not a redirect status code.`);
+    const response = new Response(null, { status: code, headers: { Location: absoluteUrl(String(url)) } });
+    makeImmutable(response.#headers);
+    return response;
+  }
+
+  static error() {
+    return failed();
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  get statusText() {
+    return this.#statusText === '' && this.#url === '' ? (reasons[this.#status] ?? '') : this.#statusText;
+  }
+
+  get ok() {
+    return this.#status >= 200 && this.#status <= 299;
+  }
+
+  get headers() {
+    if (this.#headers === null) {
+      this.#headers = new Headers();
+      this.#settleType();
+    }
+    return this.#headers;
+  }
+
+  get redirected() {
+    return this.#redirected;
+  }
+
+  get url() {
+    return this.#url;
+  }
+
+  get type() {
+    return this.#error ? 'error' : 'default';
+  }
+
+  get webSocket() {
+    return this.#webSocket;
+  }
+
+  get cf() {
+    return this.#cf;
+  }
+
+  get encodeBody() {
+    return this.#manual ? 'manual' : 'automatic';
+  }
+
+  clone() {
+    if (this.#webSocket !== null) throw new TypeError('Cannot clone a response to a WebSocket handshake.');
+    if (this.bodyUsed) throw new TypeError(BODY_USED);
+    const copy = new Response();
+    copy.#status = this.#status;
+    copy.#statusText = this.#statusText;
+    copy.#headers = this.#headers === null ? null : new Headers(this.#headers);
+    copy.#contentType = this.#contentType;
+    copy.#url = this.#url;
+    copy.#redirected = this.#redirected;
+    copy.#cf = this.#cf;
+    copy.#manual = this.#manual;
+    copy.#error = this.#error;
+    cloneBody(this, copy);
+    return copy;
+  }
+}
+
+finish(Response);
+
+/**
+ * The Response of an answer to host.fetch: { status, reason, url ('' : callUrl), head, body: Pipe | null, webSocket }.
+ */
+export function fetchedResponse(answer, callUrl) {
+  return fetched(answer, callUrl);
+}
+
+/**
+ * What the link sends for a handler's result: { status, reason ('' means the usual one), head, webSocket,
+ * body: null | string | Uint8Array | Outflow }. The response's body is used afterwards. undefined when value is no Response;
+ * throws for Response.error() and used bodies.
+ */
+export function outgoingResponse(value) {
+  return partsOf(value);
+}

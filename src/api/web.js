@@ -1,0 +1,37 @@
+// The globals of the Web platform that this folder defines, by name. main.js puts them on the global object.
+import * as abort from './abort.js';
+import { Blob, File } from './blob.js';
+import { Body } from './body.js';
+import { MessageChannel, MessagePort } from './channel.js';
+import { structuredClone } from './clone.js';
+import { DOMException } from './domexception.js';
+import * as encoding from './encoding.js';
+import * as events from './events.js';
+import { fetch } from './fetch.js';
+import { FormData } from './formdata.js';
+import { Headers } from './headers.js';
+import { navigator, performance, queueMicrotask, reportError, scheduler } from './misc.js';
+import { Request } from './request.js';
+import { Response } from './response.js';
+import * as streams from './streams.js';
+import { URL, URLSearchParams } from './url.js';
+
+const { AbortController, AbortSignal } = abort;
+const { atob, btoa, TextDecoder, TextEncoder } = encoding;
+const { CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, ExtendableEvent, FetchEvent, MessageEvent, PromiseRejectionEvent } = events;
+const {
+  ByteLengthQueuingStrategy, CompressionStream, CountQueuingStrategy, DecompressionStream, FixedLengthStream, IdentityTransformStream,
+  ReadableByteStreamController, ReadableStream, ReadableStreamBYOBReader, ReadableStreamBYOBRequest, ReadableStreamDefaultController,
+  ReadableStreamDefaultReader, TextDecoderStream, TextEncoderStream, TransformStream, TransformStreamDefaultController, WritableStream,
+  WritableStreamDefaultController, WritableStreamDefaultWriter,
+} = streams;
+
+export const webGlobals = {
+  AbortController, AbortSignal, atob, Blob, Body, btoa, ByteLengthQueuingStrategy, CloseEvent, CompressionStream, CountQueuingStrategy,
+  CustomEvent, DecompressionStream, DOMException, ErrorEvent, Event, EventTarget, ExtendableEvent, fetch, FetchEvent, File,
+  FixedLengthStream, FormData, Headers, IdentityTransformStream, MessageChannel, MessageEvent, MessagePort, navigator, performance,
+  PromiseRejectionEvent, queueMicrotask, ReadableByteStreamController, ReadableStream, ReadableStreamBYOBReader,
+  ReadableStreamBYOBRequest, ReadableStreamDefaultController, ReadableStreamDefaultReader, reportError, Request, Response, scheduler,
+  structuredClone, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, TransformStream, TransformStreamDefaultController,
+  URL, URLSearchParams, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
+};
