@@ -1,0 +1,424 @@
+/*
+ * One thread does everything but the sibling edges: the loop of edge 0 also hears signals, esbuild
+ * and inotify.
+ *
+ *   load ─► open ─► (dev: wait for the worker) ─► ready ─► … ─► stop
+ *    ▲                                             │
+ *    └──────────── a file changed, SIGHUP ─────────┘    load again, then edge_reload
+ */
+#include "app/gateway_run.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/gateway_load.h"
+#include "app/gateway_watch.h"
+#include "io/stderr.h"
+#include "wire/pulse.h"
+
+enum { WARNINGS_MAX = 1 << 20 };
+
+struct run {
+    const struct options *options;
+    struct paths paths;
+    struct log log;
+    struct loop *loops[PULSE_LINKS]; /* the first is the main thread's */
+    struct edge *edges[PULSE_LINKS];
+    pthread_t threads[PULSE_LINKS];
+    unsigned n;
+    uint16_t *ports; /* of config->listen, as the system gave them */
+    struct signals *signals;
+    struct watcher *watcher;
+    struct loading *loading;
+    struct loaded *loaded; /* what runs; NULL until it does */
+    struct buf warnings;   /* as shown last */
+    bool is_ready;
+    bool is_stale; /* something changed while it was loading */
+    size_t apps_ready;
+    unsigned stops;
+    int status;
+};
+
+static bool is_dev(const struct run *r)
+{
+    return r->options->command == COMMAND_DEV;
+}
+
+/* --- stopping
+ * -------------------------------------------------------------------------------------- */
+
+static void on_stopped(void *arg)
+{
+    struct run *r = arg;
+
+    loop_stop(r->loops[0]);
+}
+
+/* The second time ends all waits at once. Later ones do not wait for anything. */
+static void stop(struct run *r, int status)
+{
+    if (r->stops++ == 0)
+        r->status = status;
+    if (r->stops > 2 || !r->loaded)
+        loop_stop(r->loops[0]);
+    else
+        edge_stop(r->edges[0], on_stopped, r);
+}
+
+/* --- opening
+ * --------------------------------------------------------------------------------------- */
+
+static int say(const struct err_note *note)
+{
+    (void)fprintf(stderr, "holdfast: %s\n", note->text);
+    return EXIT_WRONG;
+}
+
+static unsigned count_edges(const struct run *r, const struct config *c)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (c->threads)
+        return MIN(c->threads, PULSE_LINKS);
+    return is_dev(r) ? 1 : (unsigned)MAX(1, MIN(processors, PULSE_LINKS));
+}
+
+static void announce(struct run *r)
+{
+    const struct config *c = r->loaded->config;
+
+    r->is_ready = true;
+    for (size_t i = 0; i < c->n_listen; i++) {
+        bool v6 = strchr(c->listen[i].host, ':') != NULL;
+
+        printf("ready http://%s%s%s:%u\n", v6 ? "[" : "", c->listen[i].host, v6 ? "]" : "",
+               r->ports[i]);
+    }
+    (void)fflush(stdout);
+}
+
+static void on_app_ready(void *arg, const char *app)
+{
+    struct run *r = arg;
+
+    if (++r->apps_ready == r->loaded->config->n_apps && !r->is_ready && is_dev(r) && !r->stops)
+        announce(r);
+}
+
+/* Before it was ready the command has failed; later the edge has said it, and the next change may
+ * repair it. */
+static void on_app_failed(void *arg, const char *app, struct slice text)
+{
+    struct run *r = arg;
+
+    if (r->is_ready || !is_dev(r) || r->stops)
+        return;
+    (void)fprintf(stderr, "%.*s\n", SLICE_FMT(text));
+    stop(r, EXIT_WRONG);
+}
+
+static int make_edges(struct run *r, const struct loaded *x, struct err_note *note)
+{
+    static const struct edge_ops ops = {.app_ready = on_app_ready, .app_failed = on_app_failed};
+    const struct config *c = x->config;
+    struct app_config *apps = mem_new(c->n_apps * sizeof *apps);
+    struct edge_options o = {
+        .count = count_edges(r, c),
+        .apps = apps,
+        .n_apps = c->n_apps,
+        .routes = c->routes,
+        .n_routes = c->n_routes,
+        .ops = &ops,
+        .arg = r,
+        .log = r->log,
+        .max_connections = c->max_connections,
+    };
+    int result = 0;
+
+    for (size_t i = 0; i < c->n_apps; i++)
+        apps[i] = x->apps[i].edge;
+    for (; r->n < o.count && result >= 0; r->n++) {
+        o.index = r->n;
+        r->loops[r->n] = r->n ? loop_new() : r->loops[0];
+        r->edges[r->n] = edge_new(r->loops[r->n], &o, note);
+        result = r->edges[r->n] ? 0 : -ERR_CONFIG;
+    }
+    mem_free(apps);
+    if (result >= 0)
+        edge_introduce(r->edges, r->n);
+    return result;
+}
+
+/* One address on every edge; the first one's port when any would do. */
+static int listen_at(struct run *r, enum edge_door door, const struct config_address *at,
+                     uint16_t *ret_port, struct err_note *note)
+{
+    struct err_note why = {0};
+    uint16_t port = at->port;
+
+    for (unsigned i = 0; i < r->n; i++)
+        if (edge_listen(r->edges[i], door, at->host, port, &port, &why) < 0)
+            return err_notef(note, -ERR_OS,
+                             "%s\n  choose another address: --port N (0 takes a free one), --host "
+                             "H, or the configuration",
+                             why.text);
+    *ret_port = port;
+    return 0;
+}
+
+static int listen_all(struct run *r, const struct config *c, struct err_note *note)
+{
+    uint16_t control;
+    int result = 0;
+
+    r->ports = mem_new(c->n_listen * sizeof *r->ports);
+    for (size_t i = 0; i < c->n_listen && result >= 0; i++)
+        result = listen_at(r, EDGE_PUBLIC, &c->listen[i], &r->ports[i], note);
+    if (result >= 0 && c->control.host)
+        result = listen_at(r, EDGE_CONTROL, &c->control, &control, note);
+    return result;
+}
+
+static int make_folders(const struct config *c, struct err_note *note)
+{
+    for (size_t i = 0; i < c->n_apps; i++)
+        if (folder_make(c->apps[i].edge.state_dir, note) < 0)
+            return -ERR_OS;
+    return 0;
+}
+
+static void *run_edge(void *loop)
+{
+    loop_run(loop);
+    return NULL;
+}
+
+static void start_threads(struct run *r)
+{
+    for (unsigned i = 1; i < r->n; i++)
+        if (pthread_create(&r->threads[i], NULL, run_edge, r->loops[i]) != 0)
+            abort();
+}
+
+/* All or nothing can fail only here; afterwards the program runs until it is told to stop. */
+static void open_edges(struct run *r, struct loaded *take_x)
+{
+    struct err_note note = {0};
+
+    r->log = stderr_log(take_x->config->log_level, take_x->config->log_form);
+    if (make_folders(take_x->config, &note) < 0 || make_edges(r, take_x, &note) < 0) {
+        loaded_free(take_x);
+        stop(r, say(&note));
+        return;
+    }
+    r->loaded = take_x;
+    int result = listen_all(r, take_x->config, &note);
+
+    start_threads(r);
+    if (result < 0)
+        stop(r, say(&note));
+    else if (!is_dev(r))
+        announce(r);
+}
+
+/* --- loading, and loading again ----------------------------------------------------------------
+ */
+
+static void load(struct run *r);
+
+static void watch_files(struct run *r, const struct loaded *x)
+{
+    if (!r->watcher)
+        return;
+    watcher_any(r->watcher, x == NULL);
+    if (!x)
+        return;
+    watcher_clear(r->watcher);
+    for (size_t i = 0; i < x->config->n_apps; i++)
+        for (char **file = x->apps[i].files; *file; file++)
+            watcher_add(r->watcher, *file);
+}
+
+static bool is_same(const struct loaded_app *a, const struct loaded_app *b)
+{
+    return slice_eq(a->edge.script, b->edge.script) && slice_eq(a->edge.config, b->edge.config) &&
+           slice_eq(a->edge.map, b->edge.map);
+}
+
+static const struct loaded_app *find_loaded(const struct loaded *x, const char *name)
+{
+    const struct config_app *app = config_find(x->config, name);
+
+    return app ? &x->apps[app - x->config->apps] : NULL;
+}
+
+static void reload_app(struct run *r, const struct loaded_app *app)
+{
+    const struct loaded_app *old = find_loaded(r->loaded, app->edge.name);
+    struct err_note note = {0};
+
+    if (old && is_same(old, app))
+        return;
+    int result = edge_reload(r->edges[0], &app->edge, &note);
+
+    if (result < 0)
+        log_event(&r->log, LOG_ERROR, "app.reload", F_NAME("app", app->edge.name),
+                  F_ERR("error", result),
+                  F_NAME("why", note.text[0] ? note.text
+                                             : "applications come and go with a restart only"));
+    else
+        log_event(&r->log, LOG_INFO, "app.reload", F_NAME("app", app->edge.name));
+}
+
+/* What the edges were made with cannot change under them. */
+static void check_fixed(struct run *r, const struct config *new)
+{
+    static const char *const fixed[] = {"listen",  "threads",         "control", "state",
+                                        "sandbox", "max_connections", "log"};
+
+    for (size_t i = 0; i < COUNT_OF(fixed); i++)
+        if (!json_equal(json_object_get(r->loaded->config->doc, fixed[i]),
+                        json_object_get(new->doc, fixed[i])))
+            log_event(&r->log, LOG_WARN, "config.unchanged", F_NAME("key", fixed[i]),
+                      F_NAME("why", "a restart is needed for it"));
+}
+
+static void reload(struct run *r, struct loaded *take_x)
+{
+    check_fixed(r, take_x->config);
+    for (size_t i = 0; i < take_x->config->n_apps; i++)
+        reload_app(r, &take_x->apps[i]);
+    loaded_free(r->loaded);
+    r->loaded = take_x;
+}
+
+/* Errors each time, warnings when they are new. */
+static void show(struct run *r, bool failed, struct slice text)
+{
+    if (failed || !slice_eq(text, buf_slice(&r->warnings)))
+        (void)fwrite(text.p, 1, text.n, stderr);
+    buf_clear(&r->warnings);
+    (void)buf_add(&r->warnings, failed ? SLICE_NONE : text);
+}
+
+static void on_loaded(void *arg, struct loaded *take_x, struct slice text)
+{
+    struct run *r = arg;
+
+    show(r, !take_x, text);
+    load_close(r->loading);
+    r->loading = NULL;
+    watch_files(r, take_x);
+    if (r->stops)
+        loaded_free(take_x);
+    else if (!r->loaded && !take_x)
+        stop(r, EXIT_WRONG);
+    else if (!r->loaded)
+        open_edges(r, take_x);
+    else if (take_x)
+        reload(r, take_x);
+    if (r->is_stale && !r->stops)
+        load(r);
+}
+
+static void load(struct run *r)
+{
+    r->is_stale = r->loading != NULL;
+    if (!r->is_stale)
+        r->loading = load_open(r->loops[0], &r->paths, r->options, NULL, on_loaded, r);
+}
+
+static void on_changed(void *arg, const char *path)
+{
+    struct run *r = arg;
+
+    if (r->stops)
+        return;
+    log_event(&r->log, LOG_DEBUG, "file.changed", F_NAME("path", path));
+    load(r);
+}
+
+static void on_signal(void *arg, int number)
+{
+    struct run *r = arg;
+
+    if (number == SIGHUP && !is_dev(r) && r->loaded && !r->stops)
+        load(r);
+    else
+        stop(r, EXIT_FINE);
+}
+
+/* --- the whole
+ * --------------------------------------------------------------------------------------- */
+
+/* As many descriptors as the system lets us have: each client is one. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int begin(struct run *r, struct err_note *note)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    int result = paths_find(&r->paths, note);
+
+    if (result < 0)
+        return result;
+    raise_descriptors();
+    r->loops[0] = loop_new();
+    if (r->loops[0])
+        r->signals = signals_open(r->loops[0], numbers, COUNT_OF(numbers), on_signal, r);
+    if (!r->signals)
+        return err_notef(note, -ERR_OS, "cannot start: %m");
+    if (is_dev(r) && !options_find(r->options, OPT_WATCH)) {
+        r->watcher = watcher_open(r->loops[0], on_changed, r, note);
+        result = r->watcher ? 0 : -ERR_OS;
+    }
+    return result;
+}
+
+static void end(struct run *r)
+{
+    for (unsigned i = 1; i < r->n; i++) {
+        if (r->loaded) {
+            loop_stop(r->loops[i]);
+            (void)pthread_join(r->threads[i], NULL);
+        }
+        edge_free(r->edges[i]);
+        loop_free(r->loops[i]);
+    }
+    edge_free(r->edges[0]);
+    load_close(r->loading);
+    watcher_close(r->watcher);
+    signals_close(r->signals);
+    if (r->loops[0])
+        loop_free(r->loops[0]);
+    loaded_free(r->loaded);
+    buf_done(&r->warnings);
+    mem_free(r->ports);
+    paths_done(&r->paths);
+}
+
+int gateway_run(const struct options *o)
+{
+    struct run r = {.options = o, .status = EXIT_FINE};
+    struct err_note note = {0};
+
+    buf_init(&r.warnings, WARNINGS_MAX);
+    if (begin(&r, &note) < 0) {
+        r.status = say(&note);
+    } else {
+        load(&r);
+        loop_run(r.loops[0]);
+    }
+    end(&r);
+    return r.status;
+}
