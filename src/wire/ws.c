@@ -221,11 +221,10 @@ static bool is_text_fine(struct ws_decoder *d, struct slice piece, bool is_last)
 
 static void end_frame(struct ws_decoder *d)
 {
-    d->bits &= (uint8_t)~IN_FRAME;
-    if (d->bits & FINAL) {
-        d->op = 0;
-        d->total = 0;
-    }
+    if (d->bits & FINAL)
+        *d = (struct ws_decoder){0};
+    else
+        d->bits &= (uint8_t)~IN_FRAME;
 }
 
 /* WS_EVENT_DATA; 0 when nothing is to be said: hungry, or the end of an empty fragment. */

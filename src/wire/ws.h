@@ -41,7 +41,8 @@ struct ws_rules {
     uint8_t rsv; /* reserved bits that an extension uses, as in the first byte: 0x40 for RSV1 */
 };
 
-/* Zero is the beginning. Owns nothing. */
+/* Zero is the beginning, and again the state after each message: an idle connection need not keep
+ * it. Owns nothing; may be copied. */
 struct ws_decoder {
     uint32_t left;    /* payload bytes of the data frame still to come */
     uint32_t total;   /* payload bytes of the message so far */

@@ -237,6 +237,7 @@ TEST(pieces_say_what_is_still_to_come)
     assert_int_equal(ws_next(&d, &client, &in, &ev), WS_EVENT_DATA);
     assert_true(!ev.is_first && ev.is_last && ev.left == 0 && ev.bytes.n == 3);
     assert_int_equal(ws_next(&d, &client, &in, &ev), 0);
+    assert_memory_equal(&d, &(struct ws_decoder){0}, sizeof(d));
 }
 
 TEST(masking_is_its_own_inverse_from_any_place)
