@@ -133,7 +133,10 @@ function readOne(table, settings, folder, options) {
 
 // An application with all that the gateway has to know about it.
 function finish(app, settings, { limits, egress, services, routes }, where) {
-  return { ...app, limits, egress, addresses: services, routes, state: join(settings.state, app.name), build_dir: join(settings.state, `.build/${app.name}`), where };
+  const { name } = app;
+  const folders = { state: join(settings.state, name), build_dir: join(settings.state, `.build/${name}`) };
+
+  return { ...app, ...folders, limits, egress, addresses: services, routes, where };
 }
 
 // What each service name of an application leads to: {name, app} or {name, url}.
@@ -145,7 +148,9 @@ function resolveServices(app, apps, problems) {
 
     if (app.addresses[name]) return [{ name, url: app.addresses[name] }];
     if (apps.some((other) => other.name === name)) return [{ name, app: name }];
-    problems.warn(where ?? app.where, `service "${name}" leads nowhere: expected an application of that name, or its address in services${didYouMean(name, Object.keys(app.addresses))}`);
+    const meant = didYouMean(name, Object.keys(app.addresses));
+
+    problems.warn(where ?? app.where, `service "${name}" leads nowhere: expected an application of that name, or its address in services${meant}`);
     return [];
   });
 }

@@ -54,7 +54,9 @@ export class Table {
   }
 
   #fail(where, key, expected, found) {
-    this.problems.error(where, `${this.#called(key)}: expected ${expected}${found ? `, found ${found}` : ''}`);
+    const called = where.startsWith('--') ? '' : `${this.#called(key)}: `; // an option is called by its own name
+
+    this.problems.error(where, `${called}expected ${expected}${found ? `, found ${found}` : ''}`);
   }
 
   has(key) {

@@ -104,6 +104,14 @@ function addPairs(table, pairs, file) {
   return table;
 }
 
+// The parser finds a missing value at the beginning of the next line.
+function tomlError({ message, lineNumber, column }, file) {
+  if (message.startsWith('Unspecified values')) {
+    return new ConfigError(`${file}:${column === 0 ? lineNumber - 1 : lineNumber}: not valid TOML: expected a value behind "="`);
+  }
+  return new ConfigError(`${file}:${lineNumber}: not valid TOML: ${message}`);
+}
+
 export function parseToml(text, file) {
   const root = { kind: 'table', where: `${file}:1`, keys: new Map() };
   let program;
@@ -112,7 +120,7 @@ export function parseToml(text, file) {
     program = parseTOML(text);
   } catch (error) {
     if (error.lineNumber === undefined) throw error;
-    throw new ConfigError(`${file}:${error.lineNumber}: not valid TOML: ${error.message}`);
+    throw tomlError(error, file);
   }
   for (const item of program.body[0].body) {
     if (item.type === 'TOMLKeyValue') {
