@@ -20,17 +20,17 @@
 
 char *text_format(const char *fmt, ...)
 {
-    char *text = NULL;
+    char *text;
     va_list args;
 
     va_start(args, fmt);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    if (vasprintf(&text, fmt, args) < 0)
+        abort();
     va_end(args);
-    text = mem_new((size_t)n + 1);
-    va_start(args, fmt);
-    (void)vsnprintf(text, (size_t)n + 1, fmt, args);
-    va_end(args);
-    return text;
+    char *kept = slice_dup(slice_str(text));
+
+    free(text);
+    return kept;
 }
 
 char *path_absolute(const char *path)

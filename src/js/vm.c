@@ -238,3 +238,13 @@ void js_vm_collect(struct js_vm *vm)
 {
     JSSynchronousGarbageCollectForDebugging(vm->cx);
 }
+
+#ifdef __SANITIZE_ADDRESS__
+/* The engine keeps its tables of names to the end of the process. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libjavascriptcoregtk\n";
+}
+#endif
