@@ -21,6 +21,8 @@ struct api_ops {
     struct buf *(*frame)(void *host, uint64_t id);
     /* Event seq is finished: its ACK leaves behind everything written so far. */
     void (*ack)(void *host, uint64_t seq);
+    /* Nothing runs or pends: IDLE is said on every link, behind the ACKs of this batch. */
+    void (*idle)(void *host);
     /* Frames and ACKs from now on wait for this actor's commit; 0: for nobody's. */
     void (*as)(void *host, uint32_t actor);
     /* hooks.timer() is wanted at this time of now (once, the earlier one is forgotten); infinity:
@@ -30,15 +32,15 @@ struct api_ops {
     void (*watch)(void *host, bool on);
     /* Monotonic milliseconds, with a fraction: the time of timers. */
     double (*now)(void *host);
-    /* The process ends once this batch has left: EXITING with err (0 when drained) and text. */
-    void (*leave)(void *host, int err, struct slice text);
+    /* The process ends once this batch has left: drained, or because it said that it failed. */
+    void (*leave)(void *host, bool failed);
+    /* Events that have begun and are not acknowledged. */
+    uint64_t (*open)(void *host);
 };
 
 struct api_facts {
     unsigned links;        /* edges of the gateway: the ids' top bits are 0 … links - 1 */
     const char *state_dir; /* "" when there is none */
-    /* The last event that came on a link; 0 before the first. */
-    uint64_t (*last_seq)(void *host, unsigned link);
 };
 
 /* State of the natives (their a->state). A module with state of its own adds a pointer here, which

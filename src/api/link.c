@@ -126,6 +126,37 @@ static JSValueRef response(const struct js_args *a)
     return put(a, ipc_put_response(out, id, 0, &m));
 }
 
+/*
+ * respond(id, status, reason, head, body): a response with its whole body, a string or bytes. false, and
+ * nothing is written, when the body is larger than a window: then it is response() and body()s.
+ */
+static JSValueRef respond(const struct js_args *a)
+{
+    CLEANUP(js_text_done) struct js_text reason = {0};
+    CLEANUP(js_text_done) struct js_text text = {0};
+    struct ipc_response m = {.body = IPC_BODY_LENGTH};
+    struct ipc_body whole = {0};
+    uint64_t id;
+    uint32_t status;
+    bool binary;
+    struct buf *out = frame_for(a, 0, &id);
+    int r;
+
+    if (!out || !js_arg_u32(a, 1, &status) || !js_arg_text(a, 2, &reason) ||
+        !head_of(a, 3, &m.head) || !data_of(a, 4, &text, &whole.bytes, &binary))
+        return NULL;
+    if (whole.bytes.n > IPC_BODY_WINDOW)
+        return js_bool(a->cx, false);
+    m.status = (uint16_t)status;
+    m.length = whole.bytes.n;
+    m.reason = reason.s;
+    r = ipc_put_response(out, id, 0, &m);
+    if (r >= 0)
+        r = ipc_put_body(out, id, IPC_END, &whole);
+    put(a, r);
+    return js_bool(a->cx, true);
+}
+
 /* fail(id, status, text) */
 static JSValueRef fail(const struct js_args *a)
 {
@@ -402,7 +433,7 @@ static JSValueRef ready(const struct js_args *a)
     return put(a, ipc_put_ready(first_link(a), 0, 0, &m));
 }
 
-/* failed(text): the application cannot run; follow it by leave(). */
+/* failed(text): the application cannot run; follow it by leave(true). */
 static JSValueRef failed(const struct js_args *a)
 {
     CLEANUP(js_text_done) struct js_text text = {0};
@@ -414,30 +445,30 @@ static JSValueRef failed(const struct js_args *a)
     return put(a, ipc_put_failed(first_link(a), 0, 0, &m));
 }
 
-/* leave(error row's number, text): EXITING, and the process ends with this batch. */
+/* leave(failed): the process ends when this batch has left; EXITING is said unless it failed(). */
 static JSValueRef leave(const struct js_args *a)
 {
-    CLEANUP(js_text_done) struct js_text text = {0};
     struct api *api = a->state;
-    uint32_t err;
 
-    if (js_arg_u32(a, 0, &err) && js_arg_text(a, 1, &text))
-        api->ops->leave(api->host, (int)err, text.s);
+    api->ops->leave(api->host, js_arg_bool(a, 0));
     return NULL;
 }
 
-/* idle(): on every link, with the last event that came on it. */
+/* open(): how many events have begun and are not acknowledged. */
+static JSValueRef open_events(const struct js_args *a)
+{
+    const struct api *api = a->state;
+
+    return js_number(a->cx, (double)api->ops->open(api->host));
+}
+
+/* idle(): IDLE on every link, behind the ACKs of this batch. */
 static JSValueRef idle(const struct js_args *a)
 {
     struct api *api = a->state;
-    int r = 0;
 
-    for (unsigned link = 0; link < api->facts.links && r >= 0; link++) {
-        const struct ipc_idle m = {.last_seq = api->facts.last_seq(api->host, link)};
-
-        r = ipc_put_idle(link_at(a, link), 0, 0, &m);
-    }
-    return put(a, r);
+    api->ops->idle(api->host);
+    return NULL;
 }
 
 /* log(level, where, text) */
@@ -490,6 +521,7 @@ static JSValueRef as_actor(const struct js_args *a)
 
 const struct js_native api_link_natives[] = {
     {"response", 7, response},
+    {"respond", 5, respond},
     {"fail", 3, fail},
     {"body", 2, body},
     {"bodyAbort", 2, body_abort},
@@ -508,7 +540,8 @@ const struct js_native api_link_natives[] = {
     {"alarmSet", 3, alarm_set},
     {"ready", 1, ready},
     {"failed", 1, failed},
-    {"leave", 2, leave},
+    {"leave", 0, leave},
+    {"open", 0, open_events},
     {"idle", 0, idle},
     {"log", 3, log_line},
     {"stats", 2, stats},

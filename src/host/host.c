@@ -45,6 +45,7 @@ static void on_ack(void *arg, uint64_t seq)
     struct endpoint *e = endpoint_of(h, seq);
 
     host__flush_later(h);
+    h->finished++;
     if (e)
         outbox_ack(&e->out, h->actor, seq);
 }
@@ -68,25 +69,44 @@ static void on_wake(void *arg, double at_ms)
     struct host *h = arg;
 
     h->wake_at = at_ms;
+    if (h->leaving)
+        return;
     if (at_ms < 9e15)
         timer_set(h->loop, &h->wake, (int64_t)ceil(at_ms));
     else
         timer_del(h->loop, &h->wake);
 }
 
-static uint64_t on_last_seq(void *arg, unsigned link)
+static void on_idle(void *arg)
 {
-    return ((struct host *)arg)->ends[link].last_seq;
+    ((struct host *)arg)->idle = true;
 }
 
-static void on_leave(void *arg, int err, struct slice text)
+static void say_exiting(struct host *h, int err)
 {
-    struct host *h = arg;
-    const struct ipc_exiting m = {.error = (uint16_t)err, .text = text};
+    const struct ipc_exiting m = {
+        .error = (uint16_t)err,
+        .text = err ? slice_str(err_text(err)) : SLICE_NONE,
+    };
 
     h->actor = 0;
     (void)ipc_put_exiting(on_frame_wanted(h, 0), 0, 0, &m);
-    host__leave(h, err ? EXIT_LIMIT : HOST_EXIT_OK);
+}
+
+static void on_leave(void *arg, bool failed)
+{
+    struct host *h = arg;
+
+    if (!failed)
+        say_exiting(h, 0);
+    host__leave(h, failed ? HOST_EXIT_FAILED : HOST_EXIT_OK);
+}
+
+static uint64_t on_open(void *arg)
+{
+    const struct host *h = arg;
+
+    return h->begun - h->finished;
 }
 
 static void on_limit(void *arg, struct slice where);
@@ -101,11 +121,13 @@ static void on_watch(void *arg, bool on)
 static const struct api_ops api_ops = {
     .frame = on_frame_wanted,
     .ack = on_ack,
+    .idle = on_idle,
     .as = on_as,
     .wake = on_wake,
     .watch = on_watch,
     .now = on_now,
     .leave = on_leave,
+    .open = on_open,
 };
 
 void host__log(struct host *h, unsigned level, const char *text)
@@ -177,7 +199,15 @@ static void give_up(struct host *h)
         outbox_discard(&h->ends[i].out);
     js_vm_limit(h->vm, OVERRAN_SECONDS, on_limit, h);
     host__overran(h, h->where ? h->where : "");
-    on_leave(h, ERR_WORKER_CPU, slice_str(err_text(ERR_WORKER_CPU)));
+    say_exiting(h, ERR_WORKER_CPU);
+    host__leave(h, EXIT_LIMIT);
+}
+
+/* Behind the batch, in the same write. */
+static void say_idle(struct endpoint *e)
+{
+    (void)ipc_put_idle(outbox_frame(&e->out, 0), 0, 0, &(struct ipc_idle){.last_seq = e->last_seq});
+    outbox_release(&e->out);
 }
 
 static void on_flush(void *arg)
@@ -193,8 +223,11 @@ static void on_flush(void *arg)
         commit(h);
     for (unsigned i = 0; i < h->o->links; i++) {
         outbox_release(&h->ends[i].out);
+        if (h->idle)
+            say_idle(&h->ends[i]);
         endpoint_flush(&h->ends[i]);
     }
+    h->idle = false;
     js_morgue_empty(h->vm);
     if (h->leaving)
         stop_when_written(h);
@@ -320,7 +353,7 @@ static int open_links(struct host *h, struct err_note *note)
 
 static int start_engine(struct host *h, struct err_note *note)
 {
-    const struct api_facts facts = {h->o->links, h->o->state_dir, on_last_seq};
+    const struct api_facts facts = {h->o->links, h->o->state_dir};
     struct js_error err = {0};
     int r;
 

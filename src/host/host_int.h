@@ -26,6 +26,10 @@ struct host {
     double wake_at;
     struct host_restore *restores;
     size_t n_restores, cap_restores;
+    uint64_t begun;    /* events */
+    uint64_t finished; /* acknowledged */
+    unsigned drains;   /* links that said DRAIN */
+    bool idle;         /* JavaScript says that nothing runs or pends */
     bool flushing; /* a flush is due */
     bool overran;  /* a turn was ended by the CPU limit */
     char *where;   /* then: the place, as the engine says it */

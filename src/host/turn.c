@@ -21,6 +21,7 @@ static void begin(struct host *h, uint64_t seq)
 static void begin_event(struct host *h, struct endpoint *e, uint64_t seq)
 {
     e->last_seq = seq;
+    h->begun++;
     atomic_store_explicit(&h->pulse->begun[e->link], seq, memory_order_relaxed);
     begin(h, seq);
 }
@@ -109,6 +110,8 @@ static int on_start(struct host *h, struct endpoint *e, const struct ipc_frame *
 static int on_drain(struct host *h, struct endpoint *e, const struct ipc_frame *f)
 {
     ROW(drain)
+    if (++h->drains < h->o->links && !(f->flags & IPC_DRAIN_NOW))
+        return 0; /* every edge says it; events of the others may still come */
     begin(h, 0);
     CALL(drain, NUM(m.deadline_ms), js_bool(cx, f->flags & IPC_DRAIN_NOW));
     return 0;

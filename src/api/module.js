@@ -1,0 +1,243 @@
+// The application: its script is evaluated once, as the body of an async function (so that top-level await works and nothing
+// but its parameters is in scope), and what that returns are the module's exports.
+import { log } from './console.js';
+import { requireEvent, setEvaluating } from './context.js';
+import { dispatch, fetchEvent, fetchEventAnswer, isHeard } from './events.js';
+import { fetchWith } from './fetch.js';
+import { allFlags, flag, setFlags } from './flags.js';
+import { global as globals, native } from './native.js';
+import { host } from './host.js';
+import { inspect, errorTitle } from './inspect.js';
+import { isRequest, Request } from './request.js';
+import { place, SCRIPT, setSourceMap, stackText } from './source_map.js';
+import { report, scope, setShowsErrors } from './uncaught.js';
+import { setAnswer } from './link.js';
+import { setPlaces } from './console.js';
+import { WorkerEntrypoint } from './worker_entrypoint.js';
+import { modules } from './modules.js';
+
+const WARN = 2;
+const EVALUATE_MS = 10000;
+
+const PREFIX = '(async function(__holdfast){"use strict";';
+
+let config;
+export const env = {};
+const exported = {}; // the module's exports, filled when it has been evaluated
+
+/** The application can run no further than this: the text says why, with file and line. */
+class Failure extends Error {}
+
+// --- from START to READY or FAILED --------------------------------------------------------------------------------------------
+
+export function start(configText, map, script) {
+  config = JSON.parse(configText);
+  setSourceMap(map, PREFIX.length);
+  configure();
+  evaluate(script).then(ready).catch(failed);
+}
+
+function configure() {
+  const unknown = setFlags(config.compatibility_date ?? null, config.compatibility_flags ?? []);
+  setShowsErrors(config.dev === true);
+  setPlaces(config.dev === true);
+  if (config.dev !== true) native.module.watch(false);
+  globals.Cloudflare.compatibilityFlags = allFlags();
+  for (const name of unknown) log(WARN, '', `compatibility flag "${name}" is not known here and has no effect`);
+  for (const binding of config.bindings ?? []) bind(binding);
+  if (config.format === 'service-worker') install(env);
+}
+
+async function evaluate(script) {
+  const timer = host.setTimeout(
+    () => failed(new Failure('The module did not finish its evaluation: a top-level await waits for something that never happens.')), EVALUATE_MS);
+  setEvaluating(true);
+  try {
+    const run = native.module.evaluate(`${PREFIX}${script}\n})`, SCRIPT);
+    return await run({ modules });
+  } finally {
+    setEvaluating(false);
+    host.clearTimeout(timer);
+    native.module.allowEval(false);
+  }
+}
+
+function ready(exports) {
+  Object.assign(exported, exports);
+  for (const binding of config.bindings ?? []) checkBinding(binding);
+  const handlers = config.format === 'service-worker' ? serviceWorker() : moduleHandlers();
+  const classes = Object.keys(exported).filter((name) => typeof exported[name] === 'function');
+  native.link.ready(JSON.stringify({ handlers, classes }));
+}
+
+let over = false;
+
+function failed(error) {
+  if (over) return;
+  over = true;
+  native.link.failed(error instanceof Failure ? error.message : failureText(error));
+  native.link.leave(true);
+}
+
+function failureText(error) {
+  if (!(error instanceof Error)) return `Uncaught ${inspect(error)} (thrown while the module was evaluated)`;
+  const title = `Uncaught ${errorTitle(error)}`;
+  const stack = stackText(error.stack);
+  if (stack !== '') return title + stack;
+  // A syntax error has no stack, but says its place.
+  return error.sourceURL === SCRIPT ? `${title}\n    at ${place(error.line, error.column ?? 1)}` : title;
+}
+
+function checkBinding({ type, name, class: className }) {
+  if (type !== 'durable_object' || typeof exported[className] === 'function') return;
+  throw new Failure(
+    exported[className] === undefined
+      ? `env.${name}: class "${className}" is not exported by the entry file; add \`export class ${className} { … }\` (or \`export { ${className} } from './file'\`).`
+      : `env.${name}: the export "${className}" is not a class.`);
+}
+
+// --- bindings -----------------------------------------------------------------------------------------------------------------------
+
+function bind(binding) {
+  const { type, name } = binding;
+  const value = valueOf(binding);
+  if (value === undefined) throw new Failure(`env.${name}: bindings of type "${type}" are not supported.`);
+  Object.defineProperty(env, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function valueOf(binding) {
+  switch (binding.type) {
+    case 'text':
+    case 'json': return binding.value;
+    case 'service': return binding.self ? selfService(binding) : new Fetcher(internal, fetchWith(binding.service));
+    case 'assets': return new Fetcher(internal, fetchWith(binding.service));
+    default: return undefined;
+  }
+}
+
+const internal = Symbol('internal');
+
+/** What env.NAME of a service or assets binding is. */
+export class Fetcher {
+  #fetch;
+
+  constructor(key, fetch) {
+    if (key !== internal) throw new TypeError('Illegal constructor');
+    this.#fetch = fetch;
+  }
+
+  fetch(input, init) {
+    return this.#fetch(input, init);
+  }
+}
+
+// A binding to this same application: its handler is called, nothing leaves the process.
+function selfService({ entrypoint, props }) {
+  return new Fetcher(internal, async (input, init) => {
+    requireEvent();
+    const request = isRequest(input) && init === undefined ? input : new Request(input, init);
+    return callFetch(exported[entrypoint ?? 'default'], request, new ExecutionContext(internal, detached, props));
+  });
+}
+
+// waitUntil of a call that is no event of its own.
+const detached = { waitUntil: (promise) => void Promise.resolve(promise).catch(report), passThrough: false };
+
+// --- modules ------------------------------------------------------------------------------------------------------------------------
+
+class ExecutionContext {
+  #exchange;
+  props;
+
+  constructor(key, exchange, props = {}) {
+    if (key !== internal) throw new TypeError('Illegal constructor');
+    this.#exchange = exchange;
+    this.props = props;
+  }
+
+  waitUntil(promise) {
+    this.#exchange.waitUntil(promise);
+  }
+
+  passThroughOnException() {
+    this.#exchange.passThrough = true;
+  }
+
+  abort(reason = undefined) {
+    throw reason instanceof Error ? reason : new Error(reason === undefined ? 'Worker execution was aborted due to call to ctx.abort().' : String(reason));
+  }
+
+  get exports() {
+    return flag('enable_ctx_exports') ? loopback() : undefined;
+  }
+}
+
+let loops;
+
+// ctx.exports.Name: a stub of each of the module's own exports.
+function loopback() {
+  if (loops !== undefined) return loops;
+  loops = {};
+  for (const name of Object.keys(exported)) loops[name] = selfService({ entrypoint: name });
+  return loops;
+}
+
+const handlerNames = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'tailStream', 'test', 'connect'];
+
+function isEntrypoint(value) {
+  return typeof value === 'function' && value.prototype instanceof WorkerEntrypoint;
+}
+
+function moduleHandlers() {
+  const main = exported.default;
+  if (main === undefined) {
+    throw new Failure(
+      'The entry file has no default export. Add one with a fetch handler:\n\n  export default {\n    async fetch(request, env, ctx) {\n      return new Response("Hello");\n    },\n  };\n\n'
+      + '(A script that calls addEventListener("fetch", …) must not have imports or exports.)');
+  }
+  if (typeof main !== 'object' && typeof main !== 'function' || main === null) {
+    throw new Failure(`The default export of the entry file is ${main === null ? 'null' : `a ${typeof main}`}; expected an object with a fetch() method, or a class that extends WorkerEntrypoint.`);
+  }
+  if (typeof main === 'function' && !isEntrypoint(main)) {
+    throw new Failure('The default export of the entry file is a function; expected an object with a fetch() method, or a class that extends WorkerEntrypoint (of "cloudflare:workers").');
+  }
+  const target = isEntrypoint(main) ? main.prototype : main;
+  setAnswer((request, exchange) => callFetch(main, request, new ExecutionContext(internal, exchange)));
+  return handlerNames.filter((name) => typeof target[name] === 'function');
+}
+
+function callFetch(entry, request, ctx) {
+  if (isEntrypoint(entry)) {
+    const instance = new entry(ctx, env);
+    if (typeof instance.fetch !== 'function') throw new Error('Handler does not export a fetch() function.');
+    return instance.fetch(request);
+  }
+  if (typeof entry?.fetch !== 'function') throw new Error('Handler does not export a fetch() function.');
+  return entry.fetch(request, env, ctx);
+}
+
+// --- service-worker format ----------------------------------------------------------------------------------------------------------
+
+function install(values) {
+  for (const name of Object.keys(values)) {
+    Object.defineProperty(globals, name, { value: values[name], writable: true, configurable: true, enumerable: false });
+  }
+}
+
+function serviceWorker() {
+  if (!isHeard(scope, 'fetch')) {
+    throw new Failure('The script registers no event handler. Add `addEventListener("fetch", (event) => event.respondWith(…))`, or `export default { fetch(request) { … } }`.');
+  }
+  setAnswer(answerEvent);
+  return ['fetch'];
+}
+
+function answerEvent(request, exchange) {
+  const event = fetchEvent(request, (promise) => exchange.waitUntil(promise), () => (exchange.passThrough = true));
+  const failure = dispatch(scope, event);
+  const answer = fetchEventAnswer(event);
+  if (answer !== undefined) return answer;
+  if (failure !== undefined) throw failure.error;
+  if (event.defaultPrevented) return exchange.drop();
+  throw new Error('No event listener called respondWith(), and there is no origin to send the request to.');
+}

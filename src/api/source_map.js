@@ -1,0 +1,84 @@
+// Places in the application's bundle, as places in the files that its author wrote.
+import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
+
+/** The name of the application's script in stacks. */
+export const SCRIPT = 'worker.js';
+
+let text = '';
+let map = null; // a TraceMap, made when the first place is asked for; null while there is none
+let prefix = 0; // characters in front of the bundle's first line
+
+/** json: the source map, '' for none. before: how many characters were put in front of the first line. */
+export function setSourceMap(json, before) {
+  text = json;
+  map = null;
+  prefix = before;
+}
+
+function traced() {
+  if (map === null && text !== '') {
+    map = new TraceMap(text);
+    text = '';
+  }
+  return map;
+}
+
+/** { file, line, column } (both from 1) in the author's file; null when the map does not know. */
+function original(line, column) {
+  const from = traced();
+  if (from === null) return null;
+  const at = Math.max(column - 1 - (line === 1 ? prefix : 0), 0);
+  const found = originalPositionFor(from, { line, column: at });
+  return found.source === null ? null : { file: found.source, line: found.line, column: found.column + 1 };
+}
+
+/** "file:line:column" for a place in the bundle. */
+export function place(line, column) {
+  const found = original(line, column);
+  return found === null ? `${SCRIPT}:${line}:${column}` : `${found.file}:${found.line}:${found.column}`;
+}
+
+// The engine's stack lines: "name@file:line:column", "@file:…", "name@[native code]".
+const FRAME = /^(.*?)@(.*):(\d+):(\d+)$/;
+
+/**
+ * The frames of a stack that are the application's, outermost last: [{ name, place }]. Those of the runtime are left out.
+ */
+export function frames(stack) {
+  const found = [];
+  for (const line of String(stack).split('\n')) {
+    const match = FRAME.exec(line);
+    if (match === null || match[2] !== SCRIPT) continue;
+    const name = nameOf(match[1]);
+    // An async function has a second frame of its own name, at its end.
+    if (name !== '' && found.at(-1)?.name === name) continue;
+    found.push({ name, place: place(Number(match[3]), Number(match[4])) });
+  }
+  return found;
+}
+
+// "async*" and "tail call" marks, and the function that the module was made into, are the engine's words.
+function nameOf(name) {
+  return name === 'module code' || name === 'global code' || name === 'eval code' ? '' : name;
+}
+
+/** "    at name (place)" lines, as the author knows them from elsewhere. '' without frames. */
+export function stackText(stack) {
+  return frames(stack).map(({ name, place: at }) => `\n    at ${name === '' ? at : `${name} (${at})`}`).join('');
+}
+
+/** Where the caller of the runtime is: the innermost place of the application, or ''. */
+export function callerPlace() {
+  const found = frames(new Error().stack);
+  return found.length === 0 ? '' : found[0].place;
+}
+
+/** The same for a backtrace, "#0 name() at file:line" a line. */
+export function backtraceText(trace) {
+  const lines = [];
+  for (const line of trace.split('\n')) {
+    const match = /^#\d+ (.*) at (.*):(\d+)$/.exec(line);
+    if (match !== null && match[2] === SCRIPT) lines.push(`\n    at ${match[1]} (${place(Number(match[3]), 1)})`);
+  }
+  return lines.join('');
+}
