@@ -92,6 +92,10 @@ int paths_find(struct paths *ret, struct err_note *note)
             "holdfast-worker is neither in %s nor in %s; is Holdfast installed completely?", own,
             HOLDFAST_LIBEXEC);
     ret->modules = text_format("%s/modules", ret->helpers);
+    if (access(ret->modules, R_OK) < 0) {
+        mem_free(ret->modules);
+        ret->modules = text_format("%s/src/api/modules", ret->helpers); /* a build folder */
+    }
     return 0;
 }
 
