@@ -20,7 +20,7 @@ export function bundleOptions(entry, outfile, name, { platform }) {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     nodePaths: [path.join(root, 'node_modules')],
-    target: 'safari18',
+    target: 'esnext',
     inject: platform ? [path.join(root, 'src/api/inject.js')] : [],
     // Pure ASCII keeps the source one byte a character in the engine. Names stay readable in stack traces.
     charset: 'ascii',

@@ -6,7 +6,7 @@
 //   value  = '_' undefined | '0' null | 'T' 'F' booleans | 'I' zigzag | 'N' double | 'Z' bigint | '"' latin1 | 'c' utf16 | object
 //   object = 'o' (key value)* '{' count            | 'A' length value* (key value)* '$' count length   ('-' is a hole)
 //          | 'D' double | 'R' source flags | ';' (key value)* ':' count | "'" value* ',' count | 'B' length bytes
-//          | 'B'… 'V' kind offset length flags     (a view stands behind its buffer)
+//          | buffer 'V' kind offset length flags  (a view stands behind its buffer, 'B'… or '^')
 //          | 'r' (class) ('m' message) ('c' cause) ('s' stack) '.'
 //          | 'y' 'x' 'n' 'z' 's' boxed primitives  | '^' number of an object met before
 //          | 't' number of a transferred buffer    | '\' 'X' name message stack: DOMException | '\' 'O' number in the side table
@@ -117,7 +117,7 @@ class Writer {
   }
 
   #number(n) {
-    if ((n | 0) === n && n >= -0x40000000 && n < 0x40000000 && (n !== 0 || 1 / n > 0)) {
+    if ((n | 0) === n && (n !== 0 || 1 / n > 0)) {
       this.#tag('I');
       this.#varint(n < 0 ? -2 * n - 1 : 2 * n);
     } else {
@@ -207,7 +207,7 @@ class Writer {
       return;
     }
     const view = ArrayBuffer.isView(object);
-    if (view && !this.#isKnown(object.buffer)) this.#object(object.buffer);
+    if (view) this.#object(object.buffer);
     this.#seen ??= new Map();
     this.#seen.set(object, this.#seen.size);
     const proto = Object.getPrototypeOf(object);
@@ -215,10 +215,6 @@ class Writer {
     else if (proto === Object.prototype || proto === null) this.#plain(object);
     else if (view) this.#view(object);
     else this.#special(object);
-  }
-
-  #isKnown(object) {
-    return this.#seen?.has(object) === true;
   }
 
   #properties(object, keys) {
@@ -465,7 +461,7 @@ class Reader {
       case 0x63: // c
         return this.#utf16();
       case 0x5e: // ^
-        return this.#objects[this.#varint()];
+        return this.#again(this.#objects[this.#varint()]);
       default:
         return this.#object(tag);
     }
@@ -610,10 +606,13 @@ class Reader {
     return this.#keep(new RegExp(source, regExpFlags.filter(([, bit]) => bits & bit).map(([flag]) => flag).join('')));
   }
 
-  // A view may stand behind its buffer; then the view is the value.
+  // A view stands behind its buffer, or behind the number of its buffer; then the view is the value.
   #buffer(buffer) {
-    this.#keep(buffer);
-    return this.#peek() === 0x56 ? this.#view(buffer) : buffer;
+    return this.#again(this.#keep(buffer));
+  }
+
+  #again(object) {
+    return this.#peek() === 0x56 && isArrayBuffer(object) ? this.#view(object) : object;
   }
 
   #view(buffer) {

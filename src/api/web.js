@@ -35,3 +35,8 @@ export const webGlobals = {
   structuredClone, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, TransformStream, TransformStreamDefaultController,
   URL, URLSearchParams, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
 };
+
+// The bundler renames functions whose names clash.
+for (const [name, value] of Object.entries(webGlobals)) {
+  if (typeof value === 'function') Object.defineProperty(value, 'name', { value: name, configurable: true });
+}

@@ -43,10 +43,13 @@ export function usv(value) {
 
 const platform = new WeakSet();
 
-/** Makes members enumerable, as Web IDL's are, and names the class for Object.prototype.toString. */
-export function finish(ctor, name = ctor.name) {
+/** Makes members enumerable, as Web IDL's are, and names the class, also for Object.prototype.toString. */
+export function finish(ctor) {
   const proto = ctor.prototype;
+  // The bundler may have made `_Name` or `Name2` of it.
+  const name = ctor.name.replace(/^_|\d+$/g, '');
   platform.add(proto);
+  Object.defineProperty(ctor, 'name', { value: name, configurable: true });
   for (const key of Object.getOwnPropertyNames(proto)) {
     if (key !== 'constructor') Object.defineProperty(proto, key, { enumerable: true });
   }
