@@ -1,0 +1,111 @@
+// What the conversations talk with: a route for each thing that HTTP and WebSocket can be asked.
+import { DurableObject } from 'cloudflare:workers';
+
+/** A socket that echoes; "close 4001 why" makes it close, "drop" makes it throw. */
+function answer(ws, data) {
+    if (typeof data === 'string' && data.startsWith('close')) {
+        const [, code, reason] = data.split(' ');
+
+        return code ? ws.close(Number(code), reason) : ws.close();
+    }
+    ws.send(data);
+}
+
+export class Room extends DurableObject {
+    constructor(ctx, env) {
+        super(ctx, env);
+        ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
+    }
+
+    fetch() {
+        const { 0: client, 1: server } = new WebSocketPair();
+
+        this.ctx.acceptWebSocket(server);
+        return new Response(null, { status: 101, webSocket: client });
+    }
+
+    webSocketMessage(ws, data) {
+        answer(ws, data);
+    }
+
+    webSocketClose(ws, code, reason) {
+        if (code === 1005) ws.close();
+        else if (code !== 1006) ws.close(code, reason);
+    }
+}
+
+function plainSocket(headers = {}) {
+    const { 0: client, 1: server } = new WebSocketPair();
+
+    server.accept();
+    server.binaryType = 'arraybuffer';
+    server.addEventListener('message', (event) => answer(server, event.data));
+    return new Response(null, { status: 101, webSocket: client, headers });
+}
+
+function greeting() {
+    const { 0: client, 1: server } = new WebSocketPair();
+
+    server.accept();
+    server.send('one');
+    server.send('two');
+    server.close(4010, 'three');
+    return new Response(null, { status: 101, webSocket: client });
+}
+
+function stream(...parts) {
+    const encoder = new TextEncoder();
+
+    return new ReadableStream({
+        async start(controller) {
+            for (const part of parts) {
+                controller.enqueue(encoder.encode(part));
+                await new Promise((resolve) => setTimeout(resolve, 20));
+            }
+            controller.close();
+        },
+    });
+}
+
+const routes = {
+    '/': () => new Response('hello'),
+    '/echo': (request) => new Response(request.body),
+    '/size': async (request) => new Response(`${(await request.arrayBuffer()).byteLength} bytes`),
+    '/ignore': () => new Response('not read'),
+    '/method': (request) => new Response(request.method),
+    '/url': (request) => new Response(request.url),
+    '/header': (request) => new Response(String(request.headers.get('x-test'))),
+    '/slow': async () => {
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        return new Response('slow');
+    },
+    '/stream': () => new Response(stream('one ', 'two ', 'three')),
+    '/empty': () => new Response(null),
+    '/204': () => new Response(null, { status: 204 }),
+    '/304': () => new Response(null, { status: 304, headers: { etag: '"a"' } }),
+    '/404': () => new Response('nothing here', { status: 404 }),
+    '/cookies': () => {
+        const headers = new Headers();
+
+        headers.append('set-cookie', 'a=1');
+        headers.append('set-cookie', 'b=2');
+        return new Response('cookies', { headers });
+    },
+    '/hop': () => new Response('hop', { headers: { connection: 'x-hop', 'keep-alive': 'timeout=1', 'x-kept': 'yes' } }),
+    '/throw': () => {
+        throw new Error('thrown on purpose');
+    },
+    '/plain': (request) => plainSocket(),
+    '/protocol': () => plainSocket({ 'sec-websocket-protocol': 'b' }),
+    '/greeting': () => greeting(),
+    '/refuse': () => new Response('no socket here', { status: 403 }),
+    '/do': (request, env) => env.ROOM.getByName('talk').fetch(request),
+};
+
+export default {
+    fetch(request, env) {
+        const route = routes[new URL(request.url).pathname];
+
+        return route ? route(request, env) : new Response('no such route', { status: 404 });
+    },
+};

@@ -1,0 +1,91 @@
+// Holds one conversation: says what it says, and throws (with the line) at the first thing that is heard otherwise.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OPS, Peer, frame as encode, show } from '../lib/peer.mjs';
+
+const SINGLE_MAX = 300; // of longer things only the beginning is sent byte by byte
+
+function same(what, pattern, heard) {
+    const fits = pattern instanceof RegExp ? pattern.test(heard) : pattern === heard;
+
+    if (!fits) throw new Error(`expected ${what} ${pattern instanceof RegExp ? pattern : show(Buffer.from(pattern, 'latin1'))}\n    heard    ${show(Buffer.from(heard, 'latin1'))}`);
+}
+
+function frameBytes({ name, op, payload, fin, rsv, mask, length, code }) {
+    const body = payload ?? Buffer.alloc(0);
+    const prefix = code === undefined ? [] : [Buffer.from([Number(code) >> 8, Number(code) & 255])];
+
+    return encode({
+        op: op === undefined ? OPS[name] : Number(op),
+        payload: Buffer.concat([...prefix, body]),
+        fin: fin !== '0',
+        rsv: Number(rsv ?? 0),
+        ...(mask === 'no' && { mask: null }),
+        ...(length && { length: Number(length) }),
+    });
+}
+
+function sameFrame(wanted, heard) {
+    const what = heard.name === 'close' ? `close ${heard.code} ${show(Buffer.from(heard.reason))}` : `${heard.name} ${show(heard.payload)}`;
+
+    if (heard.name !== wanted.name) throw new Error(`expected a frame ${wanted.name}, heard ${what}`);
+    if (heard.fin !== (wanted.fin !== '0')) throw new Error(`expected fin=${wanted.fin ?? 1}, heard fin=${heard.fin ? 1 : 0}`);
+    if (heard.rsv !== Number(wanted.rsv ?? 0)) throw new Error(`expected rsv=${wanted.rsv ?? 0}, heard rsv=${heard.rsv}`);
+    if (heard.name === 'close' && heard.code !== Number(wanted.code ?? 1005)) throw new Error(`expected close ${wanted.code ?? '(empty)'}, heard ${what}`);
+    if (wanted.payload) same('payload', wanted.payload.toString('latin1'), (heard.name === 'close' ? heard.payload.subarray(2) : heard.payload).toString('latin1'));
+}
+
+function sameHead(step, head) {
+    if (head.status !== step.status) throw new Error(`expected status ${step.status}, heard ${head.status} ${head.reason}`);
+    for (const { name, pattern, absent } of step.fields) {
+        const value = head.fields.get(name);
+
+        if (absent && value !== undefined) throw new Error(`expected no ${name}, heard ${name}: ${value}`);
+        if (!absent && value === undefined) throw new Error(`expected ${name}, which is not there`);
+        if (!absent) same(name, pattern, value);
+    }
+}
+
+export async function hold(talk, port, { single = false } = {}) {
+    const peers = new Map();
+    let name = 'first';
+    let head = null;
+
+    const verbs = {
+        say: (peer, { bytes }) => peer.say(bytes, single ? SINGLE_MAX : 0),
+        'say frame': (peer, { frame }) => peer.say(frameBytes(frame), single ? SINGLE_MAX : 0),
+        'hear frame': async (peer, { frame }) => sameFrame(frame, await peer.frame()),
+        'hear head': async (peer, step) => sameHead(step, (head = await peer.head())),
+        'hear body': async (peer, { pattern, toHead }) => same('body', pattern, (await peer.body(head, toHead)).toString('latin1')),
+        'hear refusal': async (peer, { status }) => {
+            sameHead({ status, fields: [{ name: 'connection', pattern: /^close$/i }] }, (head = await peer.head()));
+            await peer.body(head);
+            await peer.eof({ reset: true });
+        },
+        'hear end': (peer) => peer.eof({ reset: true }),
+        'hear nothing': (peer, { ms }) => peer.quiet(ms),
+        hear: async (peer, { bytes }) => same('bytes', bytes.toString('latin1'), (await peer.bytes(bytes.length)).toString('latin1')),
+        'hear line': async (peer, { pattern }) => same('line', pattern, await peer.line()),
+        wait: (peer, { ms }) => sleep(ms),
+        upgrade: (peer, { path }) => peer.upgrade(path),
+        fin: (peer) => peer.end(),
+        reset: (peer) => peer.reset(),
+    };
+
+    try {
+        for (const step of talk.steps) {
+            if (step.verb === 'use') {
+                name = step.name;
+                continue;
+            }
+            if (!peers.has(name)) peers.set(name, await Peer.open(port));
+            try {
+                await verbs[step.verb](peers.get(name), step);
+            } catch (error) {
+                error.line = step.line;
+                throw error;
+            }
+        }
+    } finally {
+        for (const peer of peers.values()) peer.close();
+    }
+}
