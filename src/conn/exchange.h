@@ -45,7 +45,8 @@ struct exchange_field {
 /* Valid as long as the exchange. */
 struct exchange_request {
     struct slice method;
-    struct slice target; /* as received: "/path?query", "http://host/path", "*" or "host:port" */
+    struct slice target; /* as received: "/path?query", "http://host/path" or "*" */
+    struct slice path;   /* with query; "/" for an absolute target without one, empty for "*" */
     struct slice host;   /* of an absolute target or of Host; empty in HTTP/1.0 without it */
     const struct exchange_field *fields;
     size_t n_fields;

@@ -1,0 +1,518 @@
+#include "conn/exchange.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "conn/http1_int.h"
+#include "conn/websocket.h"
+#include "wire/ws.h"
+
+/* --- the request ---------------------------------------------------------------------------------
+ */
+
+/* A head's slices stand in one piece of input, which is copied; they move with it. */
+struct move {
+    const uint8_t *from;
+    const uint8_t *end;
+    uint8_t *to;
+};
+
+static struct slice moved(const struct move *m, struct slice s)
+{
+    if (s.p < m->from || s.p >= m->end)
+        return s; /* a constant, or nothing */
+    return slice_make(m->to + (s.p - m->from), s.n);
+}
+
+static const uint8_t *end_of(const struct http1_head *h)
+{
+    const struct slice *last = h->count ? &h->fields[h->count - 1].value : &h->target;
+
+    return last->p + last->n;
+}
+
+static enum exchange_body body_of(const struct http1_head *h)
+{
+    return h->body == HTTP1_BODY_NONE     ? EXCHANGE_BODY_NONE
+           : h->body == HTTP1_BODY_LENGTH ? EXCHANGE_BODY_LENGTH
+                                          : EXCHANGE_BODY_STREAM;
+}
+
+static void copy_request(struct exchange *x, const struct http1_head *h, struct slice key)
+{
+    const struct move m = {h->method.p, end_of(h), (uint8_t *)&x->fields[h->count]};
+
+    memcpy(m.to, m.from, (size_t)(m.end - m.from));
+    for (uint32_t i = 0; i < h->count; i++)
+        x->fields[i] =
+            (struct exchange_field){moved(&m, h->fields[i].name), moved(&m, h->fields[i].value)};
+    x->key = moved(&m, key);
+    x->request = (struct exchange_request){
+        .method = moved(&m, h->method),
+        .target = moved(&m, h->target),
+        .path = moved(&m, h->path),
+        .host = moved(&m, h->authority),
+        .fields = x->fields,
+        .n_fields = h->count,
+        .length = h->length,
+        .body = body_of(h),
+        .minor = h->minor,
+        .upgrade = key.n > 0,
+    };
+}
+
+struct exchange *exchange__new(struct connection *c, const struct http1_head *head,
+                               struct slice key)
+{
+    const size_t text = (size_t)(end_of(head) - head->method.p);
+    struct exchange *x = mem_new(sizeof(*x) + head->count * sizeof(x->fields[0]) + text);
+
+    x->connection = c;
+    copy_request(x, head, key);
+    x->has_body_ended = head->body == HTTP1_BODY_NONE;
+    x->wants_continue = head->expects_continue && !x->has_body_ended;
+    x->is_last = !head->keep_alive;
+    return x;
+}
+
+const struct exchange_request *exchange_request(const struct exchange *x)
+{
+    return &x->request;
+}
+
+const struct slice *exchange_find(const struct exchange *x, struct slice name)
+{
+    for (size_t i = 0; i < x->request.n_fields; i++)
+        if (slice_eq_nocase(x->fields[i].name, name))
+            return &x->fields[i].value;
+    return NULL;
+}
+
+struct stream *exchange_stream(const struct exchange *x)
+{
+    return x->connection->stream;
+}
+
+void exchange_attach(struct exchange *x, const struct exchange_ops *ops, void *arg)
+{
+    x->ops = ops;
+    x->arg = arg;
+}
+
+/* --- the end -------------------------------------------------------------------------------------
+ */
+
+static void reap(void *arg)
+{
+    mem_free(arg);
+}
+
+static void over(struct exchange *x)
+{
+    struct connection *c = x->connection;
+
+    x->connection = NULL;
+    loop_defer(c->server->loop, LOOP_REAP, reap, x);
+}
+
+void exchange__closed(struct exchange *x, int err)
+{
+    over(x);
+    x->ops->closed(x->arg, err);
+}
+
+void exchange_abort(struct exchange *x)
+{
+    struct connection *c = x->connection;
+
+    assert(c);
+    over(x);
+    /* Where the end of the connection would pass for the end of the body, only a reset tells. */
+    if (!x->is_responded || x->is_close_framed)
+        connection__cut(c);
+    else
+        connection__linger(c);
+}
+
+/* --- writing -------------------------------------------------------------------------------------
+ */
+
+static void put(struct connection *c, struct slice bytes)
+{
+    if (stream_pending(c->stream) == 0)
+        connection__touch(c);
+    (void)stream_write(c->stream, bytes); /* unbounded; a lost stream has told so already */
+}
+
+/* Sec-WebSocket-Protocol is the answerer's to choose, its siblings are the handshake's. */
+static bool is_ours(struct slice name)
+{
+    return http1_is_framing(name) || slice_eq_nocase(name, SLICE("Sec-WebSocket-Accept")) ||
+           slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions"));
+}
+
+/* "name: value\n" lines. */
+static int put_fields(struct buf *out, struct slice lines, bool *ret_has_date)
+{
+    struct slice line, name;
+    int r;
+
+    *ret_has_date = false;
+    while (slice_split(&lines, '\n', &line)) {
+        if (line.n == 0)
+            continue;
+        (void)slice_split(&line, ':', &name);
+        if (is_ours(name))
+            continue;
+        if ((r = http1_put_field(out, name, slice_trim(line))) < 0)
+            return r;
+        *ret_has_date |= slice_eq_nocase(name, SLICE("Date"));
+    }
+    return 0;
+}
+
+/* Status line, the fields of the layer above, Date. */
+static int put_start(struct connection *c, unsigned status, struct slice reason,
+                     struct slice fields)
+{
+    struct buf *out = &c->server->scratch;
+    bool has_date;
+    int r;
+
+    buf_clear(out);
+    if ((r = http1_put_status(out, status, reason)) < 0 ||
+        (r = put_fields(out, fields, &has_date)) < 0)
+        return r;
+    return has_date ? 0 : http1_put_field(out, SLICE("Date"), loop_http_date(c->server->loop));
+}
+
+int exchange_inform(struct exchange *x, uint16_t status, struct slice fields)
+{
+    struct buf *out = &x->connection->server->scratch;
+    bool has_date;
+    int r;
+
+    if (status < 102 || status > 199 || x->is_responded)
+        return -ERR_SYNTAX;
+    if (x->request.minor == 0)
+        return 0;
+    buf_clear(out);
+    if ((r = http1_put_status(out, status, SLICE_NONE)) < 0 ||
+        (r = put_fields(out, fields, &has_date)) < 0 || (r = http1_put_end(out)) < 0)
+        return r;
+    put(x->connection, buf_slice(out));
+    return 0;
+}
+
+/* How the body of a response is marked off (RFC 9112 6.1, 6.3). */
+struct framing {
+    bool is_bodiless;
+    bool is_chunked;
+    bool is_close_framed;
+    bool has_length;
+    uint64_t length;
+};
+
+static struct framing frame(const struct exchange *x, const struct exchange_response *r)
+{
+    const bool is_head = slice_eq(x->request.method, SLICE("HEAD"));
+    const bool is_stream = r->body == EXCHANGE_BODY_STREAM;
+    struct framing f = {.length = r->body == EXCHANGE_BODY_LENGTH ? r->length : 0};
+
+    f.is_bodiless = is_head || r->status == 204 || r->status == 304;
+    f.is_chunked = is_stream && !f.is_bodiless && x->request.minor > 0;
+    f.is_close_framed = is_stream && !f.is_bodiless && x->request.minor == 0;
+    /* Of a body that is not sent, only a length that was given is known. RFC 9110 8.6: none in a
+     * 204. */
+    f.has_length = f.is_bodiless ? r->body == EXCHANGE_BODY_LENGTH && r->status != 204 : !is_stream;
+    return f;
+}
+
+static int put_framing(struct buf *out, const struct framing *f)
+{
+    if (f->is_chunked)
+        return http1_put_field(out, SLICE("Transfer-Encoding"), SLICE("chunked"));
+    return f->has_length ? http1_put_number(out, SLICE("Content-Length"), f->length) : 0;
+}
+
+static int put_connection(struct buf *out, const struct exchange *x, bool is_last)
+{
+    if (is_last)
+        return http1_put_field(out, SLICE("Connection"), SLICE("close"));
+    if (x->request.minor == 0)
+        return http1_put_field(out, SLICE("Connection"), SLICE("keep-alive"));
+    return 0;
+}
+
+int exchange_respond(struct exchange *x, const struct exchange_response *r)
+{
+    struct connection *c = x->connection;
+    struct buf *out = &c->server->scratch;
+    const struct framing f = frame(x, r);
+    /* A client that was not told to go on may or may not send its body: nobody can tell what comes
+     * next. */
+    const bool is_last =
+        x->is_last || c->server->is_draining || f.is_close_framed || x->wants_continue;
+    int e;
+
+    assert(!x->is_responded);
+    if (r->status < 200 || r->status > 599)
+        return -ERR_SYNTAX;
+    if ((e = put_start(c, r->status, r->reason, r->fields)) < 0 || (e = put_framing(out, &f)) < 0 ||
+        (e = put_connection(out, x, is_last)) < 0 || (e = http1_put_end(out)) < 0)
+        return e;
+    put(c, buf_slice(out));
+    x->is_responded = true;
+    x->is_last = is_last;
+    x->is_bodiless = f.is_bodiless;
+    x->is_chunked = f.is_chunked;
+    x->is_close_framed = f.is_close_framed;
+    x->left = f.length;
+    return 0;
+}
+
+/* --- the response's body -------------------------------------------------------------------------
+ */
+
+void exchange__sent(struct exchange *x, size_t pending)
+{
+    /* What waits is counted with its framing, so this is late by some bytes, never early. */
+    const size_t n = x->untold > pending ? x->untold - pending : 0;
+
+    if (n == 0)
+        return;
+    x->untold -= n;
+    x->ops->taken(x->arg, n);
+}
+
+static void taken_posted(void *arg)
+{
+    struct exchange *x = arg;
+
+    x->is_taken_posted = false;
+    if (x->connection)
+        exchange__sent(x, stream_pending(x->connection->stream));
+}
+
+/* A body that is not sent is taken at once, but not from inside the verb. */
+static void swallow(struct exchange *x, size_t n)
+{
+    x->untold += n;
+    if (x->is_taken_posted)
+        return;
+    x->is_taken_posted = true;
+    loop_defer(x->connection->server->loop, LOOP_FLUSH, taken_posted, x);
+}
+
+static int check_send(const struct exchange *x, size_t n)
+{
+    const struct connection *c = x->connection;
+
+    assert(c && x->is_responded);
+    if (x->is_bodiless)
+        return 0;
+    if (!x->is_chunked && !x->is_close_framed && n > x->left)
+        return -ERR_HTTP_FRAMING;
+    if (n > c->server->options.out_bytes ||
+        stream_pending(c->stream) > c->server->options.out_bytes - n)
+        return -ERR_SLOW_CONSUMER;
+    return 0;
+}
+
+/* "\r\n" of the chunk before, then this one's size line. Returns its length. */
+static size_t chunk_head(struct exchange *x, size_t n, char ret[HTTP1_CHUNK_HEAD + 2])
+{
+    const size_t crlf = x->has_chunk ? 2 : 0;
+
+    memcpy(ret, "\r\n", crlf);
+    x->has_chunk = true;
+    return crlf + http1_chunk_head(n, ret + crlf);
+}
+
+int exchange_push(struct exchange *x, struct blob *take_b)
+{
+    const size_t n = take_b->n;
+    const int r = check_send(x, n);
+    char head[HTTP1_CHUNK_HEAD + 2];
+
+    if (r < 0 || n == 0 || x->is_bodiless) {
+        blob_unref(take_b);
+        if (r == 0 && n > 0)
+            swallow(x, n);
+        return r;
+    }
+    if (x->is_chunked)
+        put(x->connection, slice_make(head, chunk_head(x, n, head)));
+    else if (!x->is_close_framed)
+        x->left -= n;
+    x->untold += n;
+    if (stream_pending(x->connection->stream) == 0)
+        connection__touch(x->connection);
+    (void)stream_push(x->connection->stream, take_b);
+    return 0;
+}
+
+/* Chunk and bytes in one blob: one copy, one allocation. */
+static struct blob *chunk(struct exchange *x, struct slice bytes)
+{
+    char head[HTTP1_CHUNK_HEAD + 2];
+    const size_t n = chunk_head(x, bytes.n, head);
+    struct blob *b = blob_new(n + bytes.n);
+
+    memcpy(b->p, head, n);
+    memcpy(b->p + n, bytes.p, bytes.n);
+    return b;
+}
+
+int exchange_send(struct exchange *x, struct slice bytes)
+{
+    const int r = check_send(x, bytes.n);
+
+    if (r < 0 || bytes.n == 0)
+        return r;
+    if (!x->is_chunked || x->is_bodiless)
+        return exchange_push(x, blob_copy(bytes));
+    x->untold += bytes.n;
+    if (stream_pending(x->connection->stream) == 0)
+        connection__touch(x->connection);
+    (void)stream_push(x->connection->stream, chunk(x, bytes));
+    return 0;
+}
+
+size_t exchange_pending(const struct exchange *x)
+{
+    return stream_pending(x->connection->stream);
+}
+
+void exchange_end(struct exchange *x)
+{
+    struct connection *c = x->connection;
+
+    assert(c && x->is_responded);
+    if (!x->is_bodiless && x->left > 0) {
+        exchange_abort(x);
+        return;
+    }
+    if (x->is_chunked)
+        put(c, x->has_chunk ? SLICE("\r\n0\r\n\r\n") : HTTP1_LAST_CHUNK);
+    over(x);
+    connection__responded(c);
+}
+
+/* --- the request's body --------------------------------------------------------------------------
+ */
+
+void exchange_pull(struct exchange *x, size_t n)
+{
+    struct connection *c = x->connection;
+    const bool has_bytes = c->kept.n > c->kept_at || (c->decoding && c->decoding->n > 0);
+
+    if (x->has_body_ended || n == 0)
+        return;
+    /* RFC 9110 10.1.1: not needed when the client did not wait. */
+    if (x->wants_continue && !x->is_responded && !has_bytes)
+        put(c, HTTP1_CONTINUE);
+    if (!x->is_responded)
+        x->wants_continue = false;
+    if (x->credit == 0)
+        connection__touch(c);
+    x->credit += MIN(n, UINT64_MAX - x->credit);
+    connection__go_on(c);
+}
+
+/* --- whole answers -------------------------------------------------------------------------------
+ */
+
+void exchange_answer(struct exchange *x, uint16_t status, struct slice content_type,
+                     struct slice body)
+{
+    char fields[128];
+    const int n = snprintf(fields, sizeof(fields), "Content-Type: %.*s\n", SLICE_FMT(content_type));
+    const struct exchange_response r = {
+        .status = status,
+        .fields = slice_make(fields, (size_t)MAX(n, 0)),
+        .body = EXCHANGE_BODY_LENGTH,
+        .length = body.n,
+    };
+
+    assert(n > 0 && (size_t)n < sizeof(fields));
+    if (exchange_respond(x, &r) < 0 || exchange_send(x, body) < 0)
+        exchange_abort(x);
+    else
+        exchange_end(x);
+}
+
+static void error_text(struct buf *out, int err, struct slice text)
+{
+    buf_init(out, 64 * 1024);
+    if (text.n == 0)
+        text = slice_str(err_text(err));
+    (void)buf_add(out, slice_sub(text, 0, out->max - 1));
+    (void)buf_add_byte(out, '\n');
+}
+
+void exchange_fail(struct exchange *x, int err, struct slice text)
+{
+    CLEANUP(buf_done) struct buf body;
+
+    if (x->is_responded) {
+        exchange_abort(x);
+        return;
+    }
+    error_text(&body, err, text);
+    exchange_answer(x, (uint16_t)err_status(err), SLICE("text/plain; charset=utf-8"),
+                    buf_slice(&body));
+}
+
+void exchange__refuse(struct connection *c, int err)
+{
+    struct buf *out = &c->server->scratch;
+    CLEANUP(buf_done) struct buf body;
+    struct slice fields = SLICE("Content-Type: text/plain; charset=utf-8\n");
+
+    /* RFC 6455 4.4 */
+    if (err == -ERR_WS_VERSION)
+        fields = SLICE("Content-Type: text/plain; charset=utf-8\nSec-WebSocket-Version: 13\n"
+                       "Upgrade: websocket\n");
+    error_text(&body, err, SLICE_NONE);
+    (void)put_start(c, (unsigned)err_status(err), SLICE_NONE, fields);
+    (void)http1_put_number(out, SLICE("Content-Length"), body.n);
+    (void)http1_put_field(out, SLICE("Connection"), SLICE("close"));
+    (void)http1_put_end(out);
+    (void)buf_add(out, buf_slice(&body));
+    put(c, buf_slice(out));
+}
+
+/* --- upgrade -------------------------------------------------------------------------------------
+ */
+
+static int put_switch(struct exchange *x, struct slice fields)
+{
+    struct buf *out = &x->connection->server->scratch;
+    char accept[WS_ACCEPT_SIZE + 1];
+    int r;
+
+    ws_accept(x->key, accept);
+    if ((r = put_start(x->connection, 101, SLICE_NONE, fields)) < 0 ||
+        (r = http1_put_field(out, SLICE("Upgrade"), SLICE("websocket"))) < 0 ||
+        (r = http1_put_field(out, SLICE("Connection"), SLICE("Upgrade"))) < 0 ||
+        (r = http1_put_field(out, SLICE("Sec-WebSocket-Accept"), slice_str(accept))) < 0)
+        return r;
+    return http1_put_end(out);
+}
+
+struct transport *exchange_upgrade(struct exchange *x, struct slice fields,
+                                   const struct websocket_options *o)
+{
+    struct connection *c = x->connection;
+    struct stream *s;
+    struct slice early;
+
+    assert(c && x->request.upgrade && !x->is_responded);
+    if (put_switch(x, fields) < 0)
+        return NULL;
+    put(c, buf_slice(&c->server->scratch));
+    over(x);
+    s = connection__take_stream(c, &early);
+    return websocket_open(s, false, early, o);
+}

@@ -1,0 +1,609 @@
+/*
+ * Who has said Close, and who has been told
+ *
+ *                    ┌──────────── our close() ───────────► SAID ──── peer's Close ──┐
+ *   open ────────────┤                                        └─ closing time over ──┤
+ *                    │                                                               ▼
+ *                    ├─ peer's Close ─► (answered at once: SAID and HEARD) ──► finishing ─► gone
+ *                    │        └─ half-open: HEARD ─── our close() ───────────────────▲
+ *                    └─ peer broke the protocol: Close is sent ──────────────────────┘
+ *
+ * Finishing: our half of the stream is closed behind the queue, what still comes is dropped, and
+ * the stream goes when the peer closes its half or the closing time is over. (To close at once
+ * would let unread bytes turn into a reset that overtakes our Close.)
+ *
+ * The owner is told closed() or failed() once (TOLD). The memory goes when the owner has released
+ * it and the stream is gone, whichever is later.
+ *
+ * What only a busy websocket needs -- a cut header, a message in pieces, a waiting pong, the
+ * closing timer -- is in struct more, which an idle one does not have.
+ */
+#include "conn/websocket.h"
+
+#include <assert.h>
+#include <sys/random.h>
+
+#include "base/utf8.h"
+#include "io/stream.h"
+#include "wire/ws.h"
+
+enum {
+    MESSAGE_BYTES = 32 << 20,
+    OUT_BYTES = 4 << 20,
+    CLOSE_MS = 10000,
+    PONG_BACKLOG = 64 * 1024, /* above it pongs wait, and only the newest does */
+    CONTROL_ROOM = 256,       /* above the bound, for our Close */
+};
+
+enum facts {
+    CLIENT = 1 << 0,
+    READING = 1 << 1, /* the owner wants messages */
+    HALF_OPEN = 1 << 2,
+    SAID = 1 << 3,
+    HEARD = 1 << 4, /* also after an error: nothing more is decoded */
+    TOLD = 1 << 5,
+    RELEASED = 1 << 6,
+    FINISHING = 1 << 7,
+    PRESSED = 1 << 8, /* the owner waits for drained() */
+    PONG_POSTED = 1 << 9,
+    REPLAY_POSTED = 1 << 10,
+};
+
+struct more {
+    struct websocket *websocket;
+    struct buf kept; /* bytes of the next frame, or, after a pause, of many; from kept_at on */
+    size_t kept_at;
+    struct buf message;
+    struct blob *pong;
+    struct timer closing;
+};
+
+struct websocket {
+    struct transport transport;
+    struct stream *stream; /* NULL: gone */
+    union {
+        const struct websocket_options *options; /* as long as there is a stream */
+        struct loop *loop;                       /* after it */
+    };
+    struct more *more;
+    struct ws_decoder decoder;
+    uint32_t facts;
+};
+
+static_assert(sizeof(struct websocket) <= 72, "an idle websocket is small");
+
+static bool has(const struct websocket *w, uint32_t fact)
+{
+    return (w->facts & fact) != 0;
+}
+
+static struct websocket *of(struct transport *t)
+{
+    return CONTAINER_OF(t, struct websocket, transport);
+}
+
+static uint32_t out_bytes(const struct websocket *w)
+{
+    return w->options->out_bytes ? w->options->out_bytes : OUT_BYTES;
+}
+
+static uint32_t message_bytes(const struct websocket *w)
+{
+    return w->options->message_bytes ? w->options->message_bytes : MESSAGE_BYTES;
+}
+
+/* --- more ----------------------------------------------------------------------------------------
+ */
+
+static void on_closing_time(struct timer *t);
+
+static struct more *more_of(struct websocket *w)
+{
+    if (!w->more) {
+        w->more = mem_new(sizeof(*w->more));
+        w->more->websocket = w;
+        w->more->closing.due = on_closing_time;
+        buf_init(&w->more->kept, SIZE_MAX / 2); /* what one read brought, which we bound */
+        buf_init(&w->more->message, message_bytes(w));
+    }
+    return w->more;
+}
+
+static bool has_kept(const struct websocket *w)
+{
+    return w->more && w->more->kept.n > 0;
+}
+
+static void trim(struct websocket *w)
+{
+    struct more *m = w->more;
+
+    if (!m || m->kept.n || m->message.n || m->pong || heap_is_set(&m->closing.node))
+        return;
+    buf_done(&m->kept);
+    buf_done(&m->message);
+    mem_free(m);
+    w->more = NULL;
+}
+
+static void drop_more(struct websocket *w)
+{
+    struct more *m = w->more;
+
+    if (!m)
+        return;
+    buf_done(&m->kept);
+    buf_done(&m->message);
+    blob_unref(m->pong);
+    m->pong = NULL;
+    m->kept_at = 0;
+    if (w->stream)
+        timer_del(stream_loop(w->stream), &m->closing);
+    trim(w);
+}
+
+/* --- the end -------------------------------------------------------------------------------------
+ */
+
+static void reap(void *arg)
+{
+    mem_free(arg);
+}
+
+/* The stream goes; the memory too when nobody owns it any more. */
+static void drop_stream(struct websocket *w)
+{
+    struct stream *s = w->stream;
+
+    drop_more(w);
+    w->stream = NULL;
+    w->loop = stream_loop(s);
+    stream_doom(s);
+    if (has(w, RELEASED))
+        loop_defer(w->loop, LOOP_REAP, reap, w);
+}
+
+static void set_closing_time(struct websocket *w)
+{
+    struct loop *l = stream_loop(w->stream);
+    const uint32_t ms = w->options->close_ms ? w->options->close_ms : CLOSE_MS;
+
+    timer_set(l, &more_of(w)->closing, loop_now(l) + ms);
+}
+
+static void tell_closed(struct websocket *w, uint16_t code, bool clean, struct slice reason)
+{
+    if (has(w, TOLD | RELEASED))
+        return;
+    w->facts |= TOLD;
+    w->transport.ops->closed(w->transport.arg, code, clean, reason);
+}
+
+/* The connection is gone without our doing: whoever still counted on it hears so. */
+static void lose(struct websocket *w)
+{
+    const bool could_send = has(w, TOLD) && !has(w, SAID | RELEASED);
+
+    drop_stream(w);
+    if (could_send)
+        w->transport.ops->gone(w->transport.arg);
+    else
+        tell_closed(w, 1006, false, SLICE_NONE);
+}
+
+static void on_closing_time(struct timer *t)
+{
+    lose(CONTAINER_OF(t, struct more, closing)->websocket);
+}
+
+static void update_reading(struct websocket *w)
+{
+    if (!w->stream)
+        return;
+    if (has(w, HEARD) || (has(w, READING | RELEASED) && !has_kept(w)))
+        stream_resume(w->stream);
+    else
+        stream_pause(w->stream);
+}
+
+/* Both have said Close, or need not any more. */
+static void finish(struct websocket *w)
+{
+    if (!w->stream || has(w, FINISHING))
+        return;
+    w->facts |= FINISHING | HEARD;
+    stream_end(w->stream);
+    set_closing_time(w);
+    update_reading(w);
+}
+
+/* --- sending -------------------------------------------------------------------------------------
+ */
+
+static const uint8_t *draw_mask(const struct websocket *w, uint8_t room[4])
+{
+    if (!has(w, CLIENT))
+        return NULL;
+    /* RFC 6455 10.3: unpredictable. So few bytes are never cut short. */
+    const ssize_t n = getrandom(room, 4, 0);
+
+    assert(n == 4);
+    return room;
+}
+
+static void push_pong(struct websocket *w)
+{
+    struct blob *pong = w->more ? w->more->pong : NULL;
+
+    if (!pong || !w->stream || stream_pending(w->stream) > PONG_BACKLOG)
+        return;
+    w->more->pong = NULL;
+    (void)stream_push(w->stream, pong);
+    trim(w);
+}
+
+static void say_close(struct websocket *w, unsigned code, struct slice reason)
+{
+    uint8_t mask[4];
+
+    assert(!has(w, SAID));
+    push_pong(w);
+    w->facts |= SAID;
+    /* A full queue does not keep us from saying goodbye. */
+    stream_bound(w->stream, (uint32_t)stream_pending(w->stream) + CONTROL_ROOM);
+    (void)stream_push(w->stream, ws_close_frame(code, reason, draw_mask(w, mask)));
+    set_closing_time(w);
+}
+
+static struct blob *frame_of(const struct websocket *w, struct payload *p)
+{
+    const unsigned op = p->binary ? WS_BINARY : WS_TEXT;
+    uint8_t mask[4];
+
+    if (has(w, CLIENT))
+        return ws_frame(op, p->bytes, draw_mask(w, mask));
+    if (!p->ws_frame)
+        p->ws_frame = ws_frame(op, p->bytes, NULL);
+    return blob_ref(p->ws_frame);
+}
+
+static int websocket_send(struct transport *t, struct payload *p)
+{
+    struct websocket *w = of(t);
+    int r;
+
+    if (!w->stream || has(w, SAID))
+        return -ERR_CLOSED;
+    if (p->bytes.n > UINT32_MAX - WS_HEADER_MAX)
+        return -ERR_SLOW_CONSUMER;
+    r = stream_push(w->stream, frame_of(w, p));
+    if (stream_pending(w->stream) > out_bytes(w) / 2)
+        w->facts |= PRESSED;
+    return r;
+}
+
+static bool is_sendable(unsigned code, struct slice reason)
+{
+    if (code == 0 || code == 1005)
+        return reason.n == 0;
+    return ws_is_close_code(code) && reason.n <= WS_REASON_MAX && utf8_is_valid(reason);
+}
+
+static int websocket_close(struct transport *t, uint16_t code, struct slice reason)
+{
+    struct websocket *w = of(t);
+
+    if (!w->stream || has(w, SAID))
+        return -ERR_CLOSED;
+    if (!is_sendable(code, reason))
+        return -ERR_SYNTAX;
+    say_close(w, code, reason);
+    if (has(w, HEARD))
+        finish(w);
+    return 0;
+}
+
+int websocket_ping(struct transport *t, struct slice bytes)
+{
+    struct websocket *w = of(t);
+    uint8_t mask[4];
+
+    if (!w->stream || has(w, SAID))
+        return -ERR_CLOSED;
+    if (bytes.n > WS_CONTROL_MAX)
+        return -ERR_WS_CONTROL;
+    return stream_push(w->stream, ws_frame(WS_PING, bytes, draw_mask(w, mask)));
+}
+
+static size_t websocket_pending(const struct transport *t)
+{
+    const struct websocket *w = CONTAINER_OF(t, struct websocket, transport);
+
+    return w->stream ? stream_pending(w->stream) : 0;
+}
+
+/* --- pongs ---------------------------------------------------------------------------------------
+ */
+
+static void pong_posted(void *arg)
+{
+    struct websocket *w = arg;
+
+    w->facts &= ~(uint32_t)PONG_POSTED;
+    push_pong(w);
+}
+
+static void on_ping(struct websocket *w, struct slice bytes)
+{
+    struct more *m = more_of(w);
+    uint8_t mask[4];
+
+    if (has(w, SAID))
+        return;
+    /* RFC 6455 5.5.3: of several pings only the newest needs its pong. */
+    blob_unref(m->pong);
+    m->pong = ws_frame(WS_PONG, bytes, draw_mask(w, mask));
+    if (has(w, PONG_POSTED))
+        return;
+    w->facts |= PONG_POSTED;
+    loop_defer(stream_loop(w->stream), LOOP_DEFERRED, pong_posted, w);
+}
+
+/* --- hearing -------------------------------------------------------------------------------------
+ */
+
+static void deliver(struct websocket *w, struct span bytes, bool binary)
+{
+    if (!has(w, TOLD | RELEASED))
+        w->transport.ops->message(w->transport.arg, bytes, binary);
+}
+
+static void on_piece(struct websocket *w, const struct ws_event *ev)
+{
+    struct buf whole;
+    struct more *m;
+    int r;
+
+    if (ev->is_first && ev->is_last) {
+        deliver(w, ev->bytes, ev->is_binary);
+        return;
+    }
+    m = more_of(w);
+    r = buf_add(&m->message, span_slice(ev->bytes));
+    assert(r == 0); /* the decoder has the same bound */
+    if (!ev->is_last)
+        return;
+    whole = m->message;
+    buf_init(&m->message, message_bytes(w));
+    deliver(w, (struct span){whole.p, whole.n}, ev->is_binary);
+    buf_done(&whole);
+}
+
+/* What we have to say about the peer's Close comes before the owner hears of it: it may release. */
+static void on_close(struct websocket *w, unsigned code, struct slice reason)
+{
+    w->facts |= HEARD;
+    if (!has(w, SAID) && (!has(w, HALF_OPEN) || has(w, RELEASED)))
+        say_close(w, code, SLICE_NONE);
+    if (has(w, SAID))
+        finish(w);
+    else
+        update_reading(w);
+    tell_closed(w, (uint16_t)code, true, reason);
+}
+
+static void on_error(struct websocket *w, int err)
+{
+    const bool was_closing = has(w, SAID);
+
+    w->facts |= HEARD;
+    if (!was_closing)
+        say_close(w, (unsigned)err_close_code(err), slice_str(err_text(err)));
+    finish(w);
+    if (was_closing) {
+        tell_closed(w, 1006, false, SLICE_NONE);
+    } else if (!has(w, TOLD | RELEASED)) {
+        w->facts |= TOLD;
+        w->transport.ops->failed(w->transport.arg, err);
+    }
+}
+
+static void on_event(struct websocket *w, const struct ws_event *ev)
+{
+    switch (ev->type) {
+    case WS_EVENT_DATA:
+        on_piece(w, ev);
+        break;
+    case WS_EVENT_PING:
+        on_ping(w, span_slice(ev->bytes));
+        break;
+    case WS_EVENT_PONG:
+        break;
+    case WS_EVENT_CLOSE:
+        on_close(w, ev->code, span_slice(ev->bytes));
+        break;
+    }
+}
+
+static bool is_decoding(const struct websocket *w)
+{
+    return w->stream && !has(w, HEARD) && has(w, READING | RELEASED);
+}
+
+/* Takes events off *in while there are any and somebody wants them. */
+static void decode(struct websocket *w, struct span *in)
+{
+    const struct ws_rules rules = {has(w, CLIENT) ? WS_CLIENT : WS_SERVER, message_bytes(w), 0};
+    struct ws_event ev;
+    int r;
+
+    while (is_decoding(w)) {
+        r = ws_next(&w->decoder, &rules, in, &ev);
+        if (r == 0)
+            return;
+        if (r < 0)
+            on_error(w, r);
+        else
+            on_event(w, &ev);
+    }
+}
+
+static void keep(struct websocket *w, struct slice rest)
+{
+    int r;
+
+    if (!w->stream || has(w, HEARD) || rest.n == 0)
+        return;
+    r = buf_add(&more_of(w)->kept, rest);
+    assert(r == 0);
+}
+
+static void on_data(void *arg, struct span in)
+{
+    struct websocket *w = arg;
+
+    if (has(w, HEARD))
+        return;
+    if (has_kept(w)) {
+        struct buf *kept = &w->more->kept;
+
+        /* While the stream is read nothing is kept but the beginning of a frame. */
+        assert(kept->n <= WS_KEEP_MAX && w->more->kept_at == 0);
+        in.p -= kept->n;
+        in.n += kept->n;
+        memcpy(in.p, kept->p, kept->n);
+        buf_done(kept);
+    }
+    decode(w, &in);
+    keep(w, span_slice(in));
+    trim(w);
+}
+
+/* After a pause: what was read before it comes first. The buffer is ours meanwhile: the owner may
+ * end the websocket while it looks at a message in there. */
+static void replay(void *arg)
+{
+    struct websocket *w = arg;
+    struct buf kept;
+    struct span in;
+
+    w->facts &= ~(uint32_t)REPLAY_POSTED;
+    if (!is_decoding(w) || !has_kept(w))
+        return;
+    kept = w->more->kept;
+    in = (struct span){kept.p + w->more->kept_at, kept.n - w->more->kept_at};
+    w->more->kept = (struct buf){.max = kept.max};
+    w->more->kept_at = 0;
+    decode(w, &in);
+    if (is_decoding(w) || !w->stream || has(w, HEARD) || in.n == 0) {
+        keep(w, span_slice(in)); /* the beginning of a frame at most */
+        buf_done(&kept);
+    } else {
+        more_of(w)->kept = kept;
+        w->more->kept_at = kept.n - in.n;
+    }
+    trim(w);
+    if (is_decoding(w))
+        stream_resume(w->stream);
+}
+
+static void post_replay(struct websocket *w)
+{
+    if (!has_kept(w) || has(w, REPLAY_POSTED))
+        return;
+    w->facts |= REPLAY_POSTED;
+    loop_defer(stream_loop(w->stream), LOOP_READS, replay, w);
+}
+
+static void websocket_read(struct transport *t, bool on)
+{
+    struct websocket *w = of(t);
+
+    if (has(w, READING) == on || !w->stream)
+        return;
+    w->facts ^= READING;
+    if (on)
+        post_replay(w);
+    update_reading(w);
+}
+
+static void on_ended(void *arg)
+{
+    lose(arg);
+}
+
+static void on_lost(void *arg, int err)
+{
+    (void)err;
+    lose(arg);
+}
+
+static void on_sent(void *arg, size_t pending)
+{
+    struct websocket *w = arg;
+
+    push_pong(w);
+    if (pending == 0 && has(w, PRESSED)) {
+        w->facts &= ~(uint32_t)PRESSED;
+        if (!has(w, SAID | RELEASED))
+            w->transport.ops->drained(w->transport.arg);
+    }
+}
+
+static const struct stream_ops facts_of_stream = {on_data, on_ended, on_sent, on_lost};
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+static void websocket_release(struct transport *t, bool at_once)
+{
+    struct websocket *w = of(t);
+
+    assert(!has(w, RELEASED));
+    w->facts |= RELEASED;
+    if (!w->stream) {
+        loop_defer(w->loop, LOOP_REAP, reap, w);
+        return;
+    }
+    if (at_once) {
+        drop_stream(w);
+        return;
+    }
+    if (has(w, HEARD) && !has(w, SAID))
+        say_close(w, 1005, SLICE_NONE);
+    if (!has(w, SAID) || has(w, HEARD))
+        finish(w);
+    post_replay(w);
+    update_reading(w);
+}
+
+static const struct transport_kind kind = {websocket_send, websocket_close, websocket_read,
+                                           websocket_pending, websocket_release};
+
+struct transport *websocket_open(struct stream *take_stream, bool client, struct slice early,
+                                 const struct websocket_options *o)
+{
+    struct websocket *w = mem_new(sizeof(*w));
+
+    w->transport.kind = &kind;
+    w->stream = take_stream;
+    w->options = o;
+    w->facts = client ? CLIENT : 0;
+    stream_attach(take_stream, &facts_of_stream, w);
+    stream_bound(take_stream, out_bytes(w));
+    stream_pause(take_stream);
+    keep(w, early);
+    return &w->transport;
+}
+
+void websocket_half_open(struct transport *t, bool on)
+{
+    struct websocket *w = of(t);
+
+    w->facts = on ? w->facts | HALF_OPEN : w->facts & ~(uint32_t)HALF_OPEN;
+}
+
+struct stream *websocket_stream(const struct transport *t)
+{
+    return CONTAINER_OF(t, struct websocket, transport)->stream;
+}
