@@ -1,0 +1,40 @@
+/*
+ * The backend: who hears what a hold says. A hold has exactly one, and knows it only by these
+ * facts; an actor in a worker (delivery.c) is one kind, another hold (proxy.c) a second.
+ *
+ * All are told on the edge's loop and may call any verb of the hold.
+ */
+#ifndef EDGE_BACKEND_H
+#define EDGE_BACKEND_H
+
+#include "base/bytes.h"
+
+struct hold;
+
+/* What a backend can do; a layer above chooses by it and says clearly what is not there. */
+enum {
+    BACKEND_SEES_MESSAGES = 1 << 0,
+    BACKEND_HIBERNATES = 1 << 1, /* its holds outlive it */
+    BACKEND_STREAMS_BODIES = 1 << 2,
+    BACKEND_PUBLISHES = 1 << 3,
+};
+
+struct backend_ops {
+    unsigned can;
+    /* It got the hold, which is not read before hold_accept() or hold_join(). */
+    void (*opened)(struct hold *h);
+    /* A whole message; bytes are valid until it returns. */
+    void (*message)(struct hold *h, struct slice bytes, bool binary);
+    /* What was sent has left, after more than half of the bound was queued. */
+    void (*drained)(struct hold *h);
+    /* The last fact: the peer's Close or the connection's loss (as transport_ops.closed), or, with
+     * err, the error for which we sent Close (reason: its text). The hold is LEFT or OVER. */
+    void (*closed)(struct hold *h, uint16_t code, bool clean, struct slice reason, int err);
+};
+
+/* The worker of hold.app (delivery.c). */
+extern const struct backend_ops actor_backend;
+/* The hold that this one is joined with (proxy.c). */
+extern const struct backend_ops proxy_backend;
+
+#endif

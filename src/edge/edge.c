@@ -1,0 +1,598 @@
+#include "edge/edge.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "conn/http1_server.h"
+#include "edge/delivery.h"
+#include "edge/edge_int.h"
+#include "edge/files.h"
+#include "edge/fleet.h"
+#include "edge/hold.h"
+#include "edge/inbound.h"
+#include "edge/link.h"
+#include "edge/pages.h"
+#include "edge/settings.h"
+#include "io/listen.h"
+#include "io/stream.h"
+#include "wire/pulse.h"
+
+/* --- mails between edges and the fleet
+ * ------------------------------------------------------------- */
+
+static struct span copy_text(struct slice text)
+{
+    struct span copy = {.p = text.n ? mem_new(text.n) : NULL, .n = text.n};
+
+    if (text.n)
+        memcpy(copy.p, text.p, text.n);
+    return copy;
+}
+
+void order_free(struct order *o)
+{
+    if (!o)
+        return;
+    mem_free(o->text.p);
+    mem_free(o);
+}
+
+static void deliver_order(struct mail *m)
+{
+    struct order *o = CONTAINER_OF(m, struct order, mail);
+
+    edge_obey(o->to, o);
+}
+
+void edge_order(struct edge *to, struct order o, struct slice text)
+{
+    struct order *copy = mem_new(sizeof(*copy));
+
+    *copy = o;
+    copy->to = to;
+    copy->text = copy_text(text);
+    copy->mail.deliver = deliver_order;
+    mailbox_post(to->loop, &copy->mail);
+}
+
+static void on_stopped(struct edge *edge0);
+
+static void deliver_report(struct mail *m)
+{
+    struct report *r = CONTAINER_OF(m, struct report, mail);
+
+    if (r->to->on_report)
+        r->to->on_report(r->to->on_report_arg, r);
+    else if (r->kind == REPORT_STOPPED)
+        on_stopped(r->to);
+    else
+        fleet_hear(r->to->fleet, r);
+    mem_free(r->text.p);
+    mem_free(r);
+}
+
+void edge_report(struct edge *e, struct report r, struct slice text)
+{
+    struct report *copy = mem_new(sizeof(*copy));
+
+    *copy = r;
+    copy->to = e->siblings[0];
+    copy->edge = e->index;
+    copy->text = copy_text(text);
+    copy->mail.deliver = deliver_report;
+    mailbox_post(copy->to->loop, &copy->mail);
+}
+
+/* --- applications
+ * ---------------------------------------------------------------------------------- */
+
+struct slice app_name(const struct app *a)
+{
+    return slice_str(a->settings->config.name);
+}
+
+static void on_alarm_due(struct timer *t)
+{
+    delivery_alarm_due(CONTAINER_OF(t, struct app, alarm_timer));
+}
+
+/* Takes new settings. The websockets' options are changed in place: those that are open point here.
+ */
+static int app_configure(struct app *a, struct settings *take_s, struct err_note *note)
+{
+    const struct app_limits *l = settings_limits(take_s);
+    struct files *files = NULL;
+
+    if (take_s->config.assets.dir) {
+        files = files_open(a->edge->loop, &take_s->config.assets, note);
+        if (!files) {
+            settings_free(take_s);
+            return -ERR_CONFIG;
+        }
+    }
+    files_close(a->files);
+    settings_free(a->settings);
+    a->files = files;
+    a->settings = take_s;
+    a->ws.message_bytes = MIN(l->message_bytes, (uint32_t)IPC_PAYLOAD_MAX - 64);
+    a->ws.out_bytes = l->send_queue_bytes;
+    return 0;
+}
+
+static struct app *app_new(struct edge *e, unsigned index, const struct app_config *c,
+                           struct err_note *note)
+{
+    struct app *a = mem_new(sizeof(*a));
+
+    a->edge = e;
+    a->index = index;
+    if (app_configure(a, settings_new(c), note) < 0) {
+        mem_free(a);
+        return NULL;
+    }
+    events_init(&a->events, edge_tag(e));
+    list_init(&a->waiting);
+    list_init(&a->inbounds);
+    list_init(&a->links);
+    a->alarm_timer.due = on_alarm_due;
+    return a;
+}
+
+static void app_free(struct app *a)
+{
+    struct list *it, *tmp;
+
+    if (!a)
+        return;
+    LIST_EACH (&a->inbounds, it, tmp)
+        inbound_refuse(LIST_ITEM(it, struct inbound, in_app), 503,
+                       slice_str(err_text(ERR_WORKER_DOWN)));
+    LIST_EACH (&a->links, it, tmp)
+        link_free(LIST_ITEM(it, struct link, in_app));
+    timer_del(a->edge->loop, &a->alarm_timer);
+    events_done(&a->events);
+    alarms_done(&a->alarms);
+    actors_done(&a->actors);
+    blob_unref(a->broken);
+    files_close(a->files);
+    settings_free(a->settings);
+    mem_free(a);
+}
+
+/* --- orders
+ * ---------------------------------------------------------------------------------------- */
+
+static struct link *find_link(struct app *a, uint32_t generation)
+{
+    struct list *it, *tmp;
+
+    LIST_EACH (&a->links, it, tmp)
+        if (LIST_ITEM(it, struct link, in_app)->generation == generation)
+            return LIST_ITEM(it, struct link, in_app);
+    return NULL;
+}
+
+static void obey_open(struct app *a, struct order *o)
+{
+    struct stream *s = stream_open(a->edge->loop, o->fd, 0);
+    struct link *l;
+
+    if (!s) {
+        edge_report(
+            a->edge,
+            (struct report){.kind = REPORT_LOST, .app = a->index, .generation = o->generation},
+            SLICE_NONE);
+        return;
+    }
+    l = link_new(a, o->generation, s);
+    if (o->text.n)
+        (void)stream_write(l->stream, span_slice(o->text));
+}
+
+static void obey_broken(struct app *a, struct slice text)
+{
+    blob_unref(a->broken);
+    a->broken = text.n ? blob_copy(text) : NULL;
+    if (a->broken)
+        delivery_broken(a);
+}
+
+static void obey_settings(struct app *a, struct settings *take_s)
+{
+    struct err_note note;
+
+    if (app_configure(a, take_s, &note) < 0)
+        log_event(&a->edge->log, LOG_ERROR, "app.settings", F_TEXT("app", app_name(a)),
+                  F_NAME("why", note.text));
+}
+
+static void edge_leave(struct edge *e);
+
+/* True: the order is kept by someone. */
+static bool obey(struct edge *e, struct app *a, struct order *o)
+{
+    struct link *l = a ? find_link(a, o->generation) : NULL;
+
+    switch (o->kind) {
+    case ORDER_OPEN:
+        obey_open(a, o);
+        break;
+    case ORDER_SERVE:
+        if (l)
+            delivery_serve(a, l);
+        break;
+    case ORDER_DRAIN:
+        if (l)
+            delivery_drain(a, l, o->ms);
+        break;
+    case ORDER_GONE:
+        if (l)
+            link_gone(l, o);
+        return l != NULL;
+    case ORDER_SETTINGS:
+        obey_settings(a, o->settings);
+        break;
+    case ORDER_BROKEN:
+        obey_broken(a, span_slice(o->text));
+        break;
+    case ORDER_STOP:
+        edge_leave(e);
+        break;
+    }
+    return false;
+}
+
+void edge_obey(struct edge *e, struct order *take_o)
+{
+    if (!obey(e, take_o->app < e->n_apps ? e->apps[take_o->app] : NULL, take_o))
+        order_free(take_o);
+}
+
+/* --- requests
+ * -------------------------------------------------------------------------------------- */
+
+/* Path and query of a target; an absolute one loses its origin. */
+static struct slice path_of(struct slice target)
+{
+    const ptrdiff_t origin = slice_find_slice(target, SLICE("://"));
+    ptrdiff_t at;
+
+    if (target.n && target.p[0] == '/')
+        return target;
+    if (origin < 0)
+        return SLICE("/");
+    target = slice_sub(target, (size_t)origin + 3, SIZE_MAX);
+    at = slice_find(target, '/');
+    return at < 0 ? SLICE("/") : slice_sub(target, (size_t)at, SIZE_MAX);
+}
+
+static void to_worker(struct app *a, struct exchange *x)
+{
+    char address[64], text[80];
+    uint16_t port;
+    const struct slice peer = stream_peer(exchange_stream(x), address, &port);
+    const int n = snprintf(text, sizeof(text), "%.*s:%u", SLICE_FMT(peer), port);
+
+    inbound_open(a, exchange_request(x), reply_to_client(x),
+                 peer.n ? slice_make(text, (size_t)n) : SLICE_NONE);
+}
+
+static void on_request(void *arg, struct exchange *x)
+{
+    struct edge_listener *li = arg;
+    struct edge *e = li->edge;
+    const struct exchange_request *rq = exchange_request(x);
+    int index;
+    struct app *a;
+
+    if (li->door == EDGE_CONTROL) {
+        pages_control(e, x);
+        return;
+    }
+    index = router_find(&e->router, rq->host, path_of(rq->target));
+    if (index < 0 || slice_eq(rq->method, SLICE("CONNECT"))) {
+        e->stats.requests_other++;
+        exchange_fail(x, index < 0 ? -ERR_NOT_FOUND : -ERR_UNSUPPORTED,
+                      index < 0 ? SLICE("no application answers for this host and path\n")
+                                : SLICE_NONE);
+        return;
+    }
+    a = e->apps[index];
+    if (a->settings->config.dev && pages_dev(a, x))
+        e->stats.requests_other++;
+    else if (a->files && files_serve(a->files, rq, reply_to_client(x),
+                                     a->settings->has_worker ? FILES_CLIENT : FILES_FETCH))
+        e->stats.requests_files++;
+    else if (a->settings->has_worker || a->broken)
+        to_worker(a, x);
+    else
+        exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
+}
+
+static const struct http1_server_ops server_facts = {.request = on_request};
+
+/* --- listeners
+ * ------------------------------------------------------------------------------------- */
+
+enum { CROWD_MS = 50 };
+
+static uint32_t connections(const struct edge *e)
+{
+    uint32_t n = e->holds.used;
+
+    for (size_t i = 0; i < e->n_listeners; i++)
+        n += http1_server_stats(e->listeners[i].http)->open;
+    return n;
+}
+
+/* Enough are here: the rest waits in the kernel's backlog until some have gone. */
+static void on_crowd_due(struct timer *t)
+{
+    struct edge *e = CONTAINER_OF(t, struct edge, crowd);
+
+    if (connections(e) >= e->max_connections) {
+        timer_set(e->loop, t, loop_now(e->loop) + CROWD_MS);
+        return;
+    }
+    for (size_t i = 0; i < e->n_listeners; i++)
+        if (e->listeners[i].listener)
+            listen_resume(e->listeners[i].listener);
+}
+
+static void on_accepted(void *arg, struct stream *take_s)
+{
+    struct edge_listener *li = arg;
+    struct edge *e = li->edge;
+
+    http1_server_take(li->http, take_s);
+    if (li->door == EDGE_CONTROL || connections(e) < e->max_connections)
+        return;
+    listen_pause(li->listener);
+    timer_set(e->loop, &e->crowd, loop_now(e->loop) + CROWD_MS);
+}
+
+static const struct listen_ops listen_facts = {.accepted = on_accepted};
+
+/* The largest of what the applications permit; one server does not know yet which will answer. */
+static struct http1_options http_options(const struct edge *e)
+{
+    struct http1_options o = {0};
+
+    for (size_t i = 0; i < e->n_apps; i++)
+        o.body_bytes = MAX(o.body_bytes, settings_limits(e->apps[i]->settings)->request_bytes);
+    return o;
+}
+
+int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t port,
+                uint16_t *ret_port, struct err_note *note)
+{
+    const struct listen_options o = {.host = host, .port = port};
+    struct edge_listener *li = &e->listeners[e->n_listeners];
+    struct http1_options http = http_options(e);
+
+    if (e->n_listeners == EDGE_LISTENERS)
+        return err_notef(note, -ERR_CONFIG, "more than %d listeners", EDGE_LISTENERS);
+    *li = (struct edge_listener){.edge = e, .door = door};
+    li->http = http1_server_open(e->loop, &http, &server_facts, li);
+    li->listener = listen_open(e->loop, &o, &listen_facts, li, note);
+    if (!li->listener) {
+        http1_server_close(li->http);
+        return -ERR_OS;
+    }
+    e->n_listeners++;
+    if (ret_port)
+        *ret_port = listen_port(li->listener);
+    return 0;
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------ */
+
+static uint32_t descriptors(unsigned edges)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur > UINT32_MAX)
+        return UINT32_MAX;
+    return (uint32_t)(l.rlim_cur > 256 ? (l.rlim_cur - 128) / edges : l.rlim_cur / 2);
+}
+
+static int find_app(const struct edge *e, const char *name)
+{
+    for (size_t i = 0; i < e->n_apps; i++)
+        if (slice_eq(app_name(e->apps[i]), slice_str(name)))
+            return (int)i;
+    return -ERR_NOT_FOUND;
+}
+
+static int add_apps(struct edge *e, const struct edge_options *o, struct err_note *note)
+{
+    e->apps = mem_new(o->n_apps * sizeof(e->apps[0]));
+    for (size_t i = 0; i < o->n_apps; i++) {
+        if (find_app(e, o->apps[i].name) >= 0)
+            return err_notef(note, -ERR_CONFIG, "two applications have the name \"%s\"",
+                             o->apps[i].name);
+        e->apps[i] = app_new(e, (unsigned)i, &o->apps[i], note);
+        if (!e->apps[i])
+            return -ERR_CONFIG;
+        e->n_apps++;
+    }
+    return e->n_apps ? 0 : err_notef(note, -ERR_CONFIG, "no application is configured");
+}
+
+static int add_routes(struct edge *e, const struct edge_options *o, struct err_note *note)
+{
+    int r = 0;
+
+    if (o->n_routes == 0)
+        return router_add(&e->router, NULL, NULL, 0, note);
+    for (size_t i = 0; i < o->n_routes && r == 0; i++) {
+        const int app = find_app(e, o->routes[i].app);
+
+        if (app < 0)
+            return err_notef(note, -ERR_CONFIG, "a route names an unknown application \"%s\"",
+                             o->routes[i].app);
+        r = router_add(&e->router, o->routes[i].host, o->routes[i].path, (unsigned)app, note);
+    }
+    return r;
+}
+
+static void edge_done(struct edge *e)
+{
+    for (size_t i = 0; i < e->n_apps; i++)
+        app_free(e->apps[i]);
+    mem_free(e->apps);
+    router_done(&e->router);
+    slots_done(&e->holds);
+    slots_done(&e->inbounds);
+    mem_free(e->siblings);
+    mem_free(e);
+}
+
+struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct err_note *note)
+{
+    struct edge *e = mem_new(sizeof(*e));
+
+    assert(o->index < o->count && o->count <= PULSE_LINKS);
+    e->loop = loop;
+    e->index = o->index;
+    e->count = o->count;
+    e->log = o->log;
+    e->ops = o->ops;
+    e->arg = o->arg;
+    e->max_connections = o->max_connections ? o->max_connections : descriptors(o->count);
+    e->crowd.due = on_crowd_due;
+    slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
+    slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
+    if (add_apps(e, o, note) < 0 || add_routes(e, o, note) < 0) {
+        edge_done(e);
+        return NULL;
+    }
+    if (e->index == 0)
+        e->fleet = fleet_new(e, o->apps, o->n_apps);
+    return e;
+}
+
+void edge_introduce(struct edge *const *edges, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct edge *e = edges[i];
+
+        assert(e->index == i && e->count == count);
+        e->fleet = edges[0]->fleet;
+        e->siblings = mem_new(count * sizeof(e->siblings[0]));
+        memcpy(e->siblings, edges, count * sizeof(e->siblings[0]));
+    }
+    if (edges[0]->fleet)
+        fleet_begin(edges[0]->fleet);
+}
+
+int edge_reload(struct edge *e, const struct app_config *app, struct err_note *note)
+{
+    const int i = find_app(e, app->name);
+
+    assert(e->index == 0);
+    if (i < 0)
+        return err_notef(note, i, "there is no application \"%s\"", app->name);
+    fleet_reload(e->fleet, (unsigned)i, app);
+    return 0;
+}
+
+int edge_broken(struct edge *e, const char *app, struct slice text)
+{
+    const int i = find_app(e, app);
+
+    assert(e->index == 0);
+    if (i < 0)
+        return i;
+    fleet_broken(e->fleet, (unsigned)i, text);
+    return 0;
+}
+
+/* --- the end
+ * --------------------------------------------------------------------------------------- */
+
+static void close_listeners(struct edge *e)
+{
+    for (size_t i = 0; i < e->n_listeners; i++) {
+        listen_close(e->listeners[i].listener);
+        e->listeners[i].listener = NULL;
+        http1_server_drain(e->listeners[i].http);
+    }
+    timer_del(e->loop, &e->crowd);
+}
+
+/* Everybody hears that the server goes; nobody's code is asked any more. */
+static void leave_holds(struct edge *e)
+{
+    struct hold *h;
+    uint32_t at = 0;
+
+    while ((h = slots_each(&e->holds, &at))) {
+        if (h->state == HOLD_PENDING)
+            continue;
+        hold_leave(h, 1001, SLICE("the server is stopping"));
+        hold_free(h);
+    }
+}
+
+static void edge_leave(struct edge *e)
+{
+    if (e->stopping)
+        return;
+    e->stopping = true;
+    close_listeners(e);
+    leave_holds(e);
+    for (size_t i = 0; i < e->n_apps; i++)
+        timer_del(e->loop, &e->apps[i]->alarm_timer);
+    edge_report(e, (struct report){.kind = REPORT_STOPPED}, SLICE_NONE);
+}
+
+/* Edges have closed what they held: the workers may finish what runs. */
+static void on_stop_check(struct timer *t)
+{
+    struct edge *e = CONTAINER_OF(t, struct edge, stop_check);
+
+    if (e->stopped == e->count && fleet_alive(e->fleet) == 0) {
+        e->done(e->done_arg);
+        return;
+    }
+    timer_set(e->loop, t, loop_now(e->loop) + 10);
+}
+
+static void on_stopped(struct edge *edge0)
+{
+    if (++edge0->stopped == edge0->count)
+        fleet_stop(edge0->fleet, false);
+}
+
+void edge_stop(struct edge *e, void (*done)(void *arg), void *arg)
+{
+    assert(e->index == 0);
+    if (e->done) {
+        fleet_stop(e->fleet, true);
+        return;
+    }
+    e->done = done;
+    e->done_arg = arg;
+    for (unsigned i = 0; i < e->count; i++)
+        edge_order(e->siblings[i], (struct order){.kind = ORDER_STOP}, SLICE_NONE);
+    e->stop_check.due = on_stop_check;
+    timer_set(e->loop, &e->stop_check, loop_now(e->loop));
+}
+
+void edge_free(struct edge *e)
+{
+    if (!e)
+        return;
+    if (e->index == 0)
+        fleet_free(e->fleet);
+    close_listeners(e);
+    leave_holds(e);
+    for (size_t i = 0; i < e->n_listeners; i++)
+        http1_server_close(e->listeners[i].http);
+    timer_del(e->loop, &e->stop_check);
+    edge_done(e);
+}

@@ -1,0 +1,199 @@
+/*
+ * What the files of this folder share: the edge, an application as one edge sees it, and who
+ * speaks to whom.
+ *
+ *   edge ──► app ──► link(s)    pipe to a generation of its worker: frames in and out
+ *     │       ├────► events     what has happened and is not acknowledged (delivery.c)
+ *     │       ├────► actors     whose holds they are
+ *     │       └────► alarms
+ *     ├──► holds       parked clients of all applications, by id
+ *     ├──► inbounds    exchanges that a worker answers, by id
+ *     └──► fleet       edge 0 only: the processes
+ *
+ * Edges and the fleet speak by mails, also when they share a loop, so that nothing is called from
+ * inside itself: `struct order` goes from the fleet to every edge, `struct report` from an edge to
+ * the fleet.
+ */
+#ifndef EDGE_EDGE_INT_H
+#define EDGE_EDGE_INT_H
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/stat.h"
+#include "conn/websocket.h"
+#include "edge/actors.h"
+#include "edge/alarms.h"
+#include "edge/edge.h"
+#include "edge/events.h"
+#include "edge/route.h"
+#include "edge/slots.h"
+#include "io/loop.h"
+#include "io/mailbox.h"
+#include "wire/ipc.h"
+
+struct files;
+struct fleet;
+struct http1_server;
+struct link;
+struct listener;
+struct settings;
+
+struct edge_stats {
+#define STAT STAT_FIELD
+#include "edge/edge.metrics.def"
+#undef STAT
+};
+
+/* --- an application as one edge sees it ---------------------------------------------------------
+ *
+ *            report WAKE          order SERVE           order DRAIN, or link lost
+ *   ASLEEP ──────────────► WAKING ───────────► SERVING ───────────────────────────┐
+ *     ▲  an event is queued  │ ▲                                                  ▼
+ *     │                      │ └── order GONE, events left ────────────────── (WAKING)
+ *     └── order GONE, no events left
+ *
+ * BROKEN stands beside: the code cannot run; requests are answered with its text, socket events
+ * wait.
+ */
+enum app_state { APP_ASLEEP, APP_WAKING, APP_SERVING };
+
+struct app {
+    struct edge *edge;
+    unsigned index; /* the same on every edge */
+    struct settings *settings;
+    struct websocket_options ws;
+    struct files *files;
+    enum app_state state;
+    bool reported_idle;
+    struct blob *broken; /* why the code cannot run; NULL: it can, as far as we know */
+
+    struct events events;
+    uint64_t last_sent;   /* seq of the newest event that went over a link */
+    struct list waiting;  /* holds that are not read until fewer events wait (hold.waiting) */
+    struct list inbounds; /* exchanges, inbound.in_app */
+
+    struct actors actors;
+    struct alarms alarms;
+    struct timer alarm_timer;
+
+    struct list links;    /* generations alive or dying, link.in_app */
+    struct link *serving; /* gets the events */
+    struct link *bearer;  /* was given the events that are sent: serving, or it is draining */
+    struct link *heir;    /* serves as soon as the bearer is gone */
+};
+
+/* --- orders: fleet → edges -----------------------------------------------------------------------
+ */
+
+enum order_kind {
+    ORDER_OPEN,  /* here is your end of the pipe to a new generation: fd; start: write it first */
+    ORDER_SERVE, /* the generation gets events from now on */
+    ORDER_DRAIN, /* no more events; tell it to finish within ms (0: at once) */
+    ORDER_GONE,  /* its process is gone; why, guilty and begun say how */
+    ORDER_SETTINGS, /* new settings */
+    ORDER_BROKEN,   /* the code cannot run: text. Without text: it may be tried again */
+    ORDER_STOP,     /* leave: close what is held, then report */
+};
+
+struct order {
+    struct mail mail;
+    struct edge *to;
+    enum order_kind kind;
+    unsigned app;
+    uint32_t generation;
+    int fd;
+    struct span text; /* owned by the order */
+    struct settings *settings;
+    uint32_t ms;
+    int why; /* row of errors.def; 0: it ended as it was told */
+    uint64_t guilty;
+    uint64_t begun;
+};
+
+/* --- reports: edges → fleet ----------------------------------------------------------------------
+ */
+
+enum report_kind {
+    REPORT_WAKE,    /* an event waits and nobody serves */
+    REPORT_IDLE,    /* nothing runs and nothing waits here; last: false when that has ended */
+    REPORT_READY,   /* text: exports */
+    REPORT_FAILED,  /* text */
+    REPORT_EXITING, /* why, text */
+    REPORT_BAD,     /* the worker broke the protocol: text */
+    REPORT_LOST,    /* the pipe ended */
+    REPORT_KILL,    /* a developer wants to see it survive */
+    REPORT_STOPPED, /* after ORDER_STOP */
+};
+
+struct report {
+    struct mail mail;
+    struct edge *to; /* edge 0 */
+    unsigned edge;
+    enum report_kind kind;
+    unsigned app;
+    uint32_t generation;
+    bool idle;
+    int why;
+    struct span text; /* owned by the report */
+};
+
+/* --- the edge
+ * ------------------------------------------------------------------------------------- */
+
+enum { EDGE_LISTENERS = 16 };
+
+struct edge_listener {
+    struct edge *edge;
+    enum edge_door door;
+    struct listener *listener;
+    struct http1_server *http;
+};
+
+struct edge {
+    struct loop *loop;
+    unsigned index;
+    unsigned count;
+    struct log log;
+    const struct edge_ops *ops;
+    void *arg;
+    struct edge **siblings; /* [count], after edge_introduce */
+    struct fleet *fleet;    /* edge 0's; others may only look at fleet_view() */
+    struct router router;
+    struct app **apps;
+    size_t n_apps;
+    struct slots holds;
+    struct slots inbounds;
+    struct edge_listener listeners[EDGE_LISTENERS];
+    size_t n_listeners;
+    uint64_t accepted_order; /* hold.since */
+    uint32_t max_connections;
+    struct timer crowd; /* set while listeners pause because too many are here */
+    struct edge_stats stats;
+    bool stopping;
+    /* edge_stop(), on edge 0 */
+    unsigned stopped; /* edges that have closed what they held */
+    struct timer stop_check;
+    void (*done)(void *arg);
+    void *done_arg;
+    /* Tests listen here instead of a fleet. */
+    void (*on_report)(void *arg, struct report *r);
+    void *on_report_arg;
+};
+
+struct slice app_name(const struct app *a);
+
+static inline uint64_t edge_tag(const struct edge *e)
+{
+    return (uint64_t)e->index << IPC_EDGE_SHIFT;
+}
+
+/* Posts a copy of r (and of text) to the fleet. */
+void edge_report(struct edge *e, struct report r, struct slice text);
+/* Posts o to its edge; takes o's settings and fd. text is copied. */
+void edge_order(struct edge *to, struct order o, struct slice text);
+/* Frees it and its text; its fd and settings were taken when it was obeyed. NULL is nothing. */
+void order_free(struct order *o);
+/* Carries an order out, on its edge's loop. */
+void edge_obey(struct edge *e, struct order *take_o);
+
+#endif

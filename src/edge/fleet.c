@@ -1,0 +1,885 @@
+#include "edge/fleet.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "edge/edge_int.h"
+#include "edge/settings.h"
+#include "io/child.h"
+#include "wire/pulse.h"
+
+enum {
+    WATCH_MS = 100,
+    LINK_BUFFER = 1 << 20,
+    BACKOFF_FIRST_MS = 100,
+    BACKOFF_MAX_MS = 10000,
+    GIVE_UP_STARTS = 3, /* failed starts in a row, then requests are answered with it */
+    QUICK_MS = 2000,    /* a process that dies within it delays the next one */
+    LEAVE_MS = 2000,    /* a process that said it leaves, or closed its link, has this long */
+    TEXT_MAX = 64 << 10,
+};
+
+enum unit_state { UNIT_STARTING, UNIT_READY, UNIT_SERVING, UNIT_DRAINING };
+
+/* One process. */
+struct unit {
+    struct list in_crew;
+    struct crew *crew;
+    uint32_t generation;
+    enum unit_state state;
+    struct child *child;
+    struct pulse *pulse;
+    int64_t started_ms;
+    struct timer deadline; /* to be ready, or to be gone */
+    int why;               /* row of errors.def, when we know it before its death */
+    bool said_failed;
+    bool late;         /* was killed because it did not leave in time */
+    struct blob *text; /* its last words */
+    /* The watchdog's memory of the turn that it saw last. */
+    uint64_t turn;
+    int64_t turn_cpu_ms;
+    int64_t turn_since_ms;
+};
+
+/* All processes of one application. */
+struct crew {
+    struct fleet *fleet;
+    unsigned app;
+    struct settings *settings;
+    struct blob *start; /* the START frame */
+    struct list units;
+    struct unit *serving;
+    struct unit *next; /* STARTING or READY */
+    uint32_t generation;
+    uint64_t idle_edges; /* bits */
+    struct timer idle;
+    struct timer retry;
+    unsigned failures; /* starts and quick deaths in a row */
+    bool wanted;       /* an event waits */
+    bool broken;       /* do not start: the code cannot run */
+    bool gave_up;      /* the edges were told a text until the next try */
+    struct fleet_view view;
+};
+
+struct fleet {
+    struct edge *edge;
+    struct crew *crews;
+    size_t n;
+    struct timer watch;
+    unsigned alive;
+    bool stopping;
+};
+
+static struct log *log_of(struct crew *c)
+{
+    return &c->fleet->edge->log;
+}
+
+static struct loop *loop_of(const struct crew *c)
+{
+    return c->fleet->edge->loop;
+}
+
+static int64_t now(const struct crew *c)
+{
+    return loop_now(loop_of(c));
+}
+
+static struct slice name_of(const struct crew *c)
+{
+    return slice_str(c->settings->config.name);
+}
+
+static void order_all(struct crew *c, struct order o, struct slice text)
+{
+    struct edge *e = c->fleet->edge;
+
+    o.app = c->app;
+    for (unsigned i = 0; i < e->count; i++)
+        edge_order(e->siblings[i], o, text);
+}
+
+static void show(struct crew *c)
+{
+    const struct unit *u = c->serving ? c->serving : c->next;
+
+    c->view.state = c->serving ? FLEET_RUNNING : u ? FLEET_STARTING : FLEET_ASLEEP;
+    c->view.pid = u ? child_pid(u->child) : 0;
+    c->view.since_ms = u ? u->started_ms : 0;
+}
+
+const struct fleet_view *fleet_view(const struct fleet *f, unsigned app)
+{
+    return &f->crews[app].view;
+}
+
+unsigned fleet_alive(const struct fleet *f)
+{
+    return f->alive;
+}
+
+/* --- starting a process
+ * ---------------------------------------------------------------------------- */
+
+/* A sealed page: its size cannot change under our feet. */
+static int pulse_open(unsigned links, struct pulse **ret)
+{
+    const int fd = memfd_create("holdfast-pulse", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct pulse *p;
+
+    if (fd < 0)
+        return -ERR_OS;
+    if (ftruncate(fd, PULSE_BYTES) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0 ||
+        (p = mmap(NULL, PULSE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) == MAP_FAILED) {
+        (void)close(fd);
+        return -ERR_OS;
+    }
+    p->version = PULSE_VERSION;
+    p->links = links;
+    *ret = p;
+    return fd;
+}
+
+struct pipes {
+    int ours[PULSE_LINKS];
+    int theirs[PULSE_LINKS + 1]; /* the pulse behind the links */
+    unsigned n;
+};
+
+static void close_all(int *fds, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        (void)close(fds[i]);
+}
+
+static int pipes_open(struct pipes *p, unsigned links, struct pulse **ret_pulse)
+{
+    int pair[2], fd;
+
+    for (p->n = 0; p->n < links; p->n++) {
+        if (child_socketpair(pair, LINK_BUFFER) < 0)
+            break;
+        p->ours[p->n] = pair[0];
+        p->theirs[p->n] = pair[1];
+    }
+    fd = p->n == links ? pulse_open(links, ret_pulse) : -ERR_OS;
+    if (fd >= 0) {
+        p->theirs[links] = fd;
+        return 0;
+    }
+    close_all(p->ours, p->n);
+    close_all(p->theirs, p->n);
+    return -ERR_OS;
+}
+
+static void on_exited(void *arg, int status);
+static const struct child_ops child_facts = {.exited = on_exited};
+
+#define NUMBER(text, value) (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)(value))
+
+static struct child *run(struct unit *u, const struct pipes *p, struct err_note *note)
+{
+    static const char *const sandbox[] = {"auto", "strict", "off"};
+    const struct app_config *c = &u->crew->settings->config;
+    char links[24], cpu[24], memory[24], idle[24];
+    const char *const argv[] = {c->worker_path,
+                                "--app",
+                                c->name,
+                                "--links",
+                                links,
+                                "--state",
+                                c->state_dir,
+                                "--sandbox",
+                                sandbox[c->sandbox],
+                                "--cpu-ms",
+                                cpu,
+                                "--memory-bytes",
+                                memory,
+                                "--actor-idle-ms",
+                                idle,
+                                NULL};
+    const struct child_options o = {.argv = argv,
+                                    .fds = p->theirs,
+                                    .n_fds = p->n + 1,
+                                    .stdio = CHILD_INHERIT,
+                                    .own_group = true};
+
+    NUMBER(links, p->n);
+    NUMBER(cpu, c->limits.cpu_ms);
+    NUMBER(memory, c->limits.memory_bytes);
+    NUMBER(idle, c->limits.actor_idle_ms);
+    return child_open(loop_of(u->crew), &o, &child_facts, u, note);
+}
+
+static void unit_free(struct unit *u)
+{
+    struct crew *c = u->crew;
+
+    if (c->serving == u)
+        c->serving = NULL;
+    if (c->next == u)
+        c->next = NULL;
+    list_del(&u->in_crew);
+    timer_del(loop_of(c), &u->deadline);
+    child_close(u->child);
+    if (u->pulse)
+        (void)munmap(u->pulse, PULSE_BYTES);
+    blob_unref(u->text);
+    mem_free(u);
+}
+
+static void on_deadline(struct timer *t);
+
+static void start_watch(struct fleet *f)
+{
+    if (!heap_is_set(&f->watch.node))
+        timer_set(f->edge->loop, &f->watch, loop_now(f->edge->loop) + WATCH_MS);
+}
+
+static void hand_out(struct unit *u, const struct pipes *p)
+{
+    struct edge *e = u->crew->fleet->edge;
+
+    for (unsigned i = 0; i < p->n; i++) {
+        const struct order o = {
+            .kind = ORDER_OPEN, .app = u->crew->app, .generation = u->generation, .fd = p->ours[i]};
+
+        edge_order(e->siblings[i], o, i == 0 ? blob_slice(u->crew->start) : SLICE_NONE);
+    }
+}
+
+static void start_failed(struct crew *c, struct slice text);
+
+static void spawn(struct crew *c)
+{
+    struct unit *u = mem_new(sizeof(*u));
+    struct err_note note = {"out of descriptors"};
+    struct pipes p;
+
+    u->crew = c;
+    u->generation = ++c->generation;
+    u->started_ms = now(c);
+    u->deadline.due = on_deadline;
+    list_add_tail(&c->units, &u->in_crew);
+    if (pipes_open(&p, c->fleet->edge->count, &u->pulse) == 0) {
+        u->child = run(u, &p, &note);
+        close_all(p.theirs, p.n + 1);
+        if (!u->child)
+            close_all(p.ours, p.n);
+    }
+    if (!u->child) {
+        unit_free(u);
+        start_failed(c, slice_str(note.text));
+        return;
+    }
+    c->next = u;
+    c->fleet->alive++;
+    c->fleet->edge->stats.workers_started++;
+    atomic_fetch_add(&c->view.starts, 1);
+    hand_out(u, &p);
+    timer_set(loop_of(c), &u->deadline, now(c) + c->settings->config.limits.ready_ms);
+    start_watch(c->fleet);
+    log_event(log_of(c), LOG_INFO, "worker.start", F_TEXT("app", name_of(c)),
+              F_UINT("generation", u->generation), F_UINT("pid", (unsigned)child_pid(u->child)));
+    show(c);
+}
+
+/* --- when to start
+ * --------------------------------------------------------------------------------- */
+
+static void wake(struct crew *c)
+{
+    if (c->next || c->serving || c->broken || c->fleet->stopping || !c->start ||
+        heap_is_set(&c->retry.node))
+        return;
+    spawn(c);
+}
+
+static void on_retry(struct timer *t)
+{
+    struct crew *c = CONTAINER_OF(t, struct crew, retry);
+
+    if (c->gave_up) {
+        c->gave_up = false;
+        order_all(c, (struct order){.kind = ORDER_BROKEN}, SLICE_NONE);
+    }
+    if (c->wanted)
+        wake(c);
+}
+
+static void back_off(struct crew *c)
+{
+    const unsigned doublings = MIN(c->failures, 8u);
+
+    c->failures++;
+    timer_set(loop_of(c), &c->retry,
+              now(c) + MIN(BACKOFF_FIRST_MS << doublings, (int)BACKOFF_MAX_MS));
+}
+
+static void tell_failed(struct crew *c, struct slice text)
+{
+    struct edge *e = c->fleet->edge;
+
+    log_event(log_of(c), LOG_ERROR, "worker.failed", F_TEXT("app", name_of(c)),
+              F_TEXT("why", text));
+    if (e->ops && e->ops->app_failed)
+        e->ops->app_failed(e->arg, c->settings->config.name, text);
+}
+
+/* It could not even be started, or died before it was ready: again, later and later. Requests wait
+ * for the first few tries. */
+static void start_failed(struct crew *c, struct slice text)
+{
+    tell_failed(c, text);
+    back_off(c);
+    if (c->failures >= GIVE_UP_STARTS && !c->serving && !c->gave_up) {
+        c->gave_up = true;
+        order_all(c, (struct order){.kind = ORDER_BROKEN}, text);
+    }
+    show(c);
+}
+
+/* The code itself cannot run: starting it again would not help. In dev its error is what people
+ * need to see; otherwise the generation before it goes on. */
+static void drain(struct unit *u, uint32_t ms);
+
+static void code_failed(struct crew *c, struct slice text)
+{
+    tell_failed(c, text);
+    if (c->serving && !c->settings->config.dev)
+        return;
+    c->broken = true;
+    order_all(c, (struct order){.kind = ORDER_BROKEN}, text);
+    if (c->serving)
+        drain(c->serving, c->settings->config.limits.drain_ms);
+}
+
+/* --- ready, serving, draining
+ * ---------------------------------------------------------------------- */
+
+static void leave_within(struct unit *u, int64_t ms)
+{
+    timer_set(loop_of(u->crew), &u->deadline, now(u->crew) + ms);
+}
+
+static void drain(struct unit *u, uint32_t ms)
+{
+    struct crew *c = u->crew;
+
+    if (c->serving == u)
+        c->serving = NULL;
+    if (c->next == u)
+        c->next = NULL;
+    u->state = UNIT_DRAINING;
+    order_all(c, (struct order){.kind = ORDER_DRAIN, .generation = u->generation, .ms = ms},
+              SLICE_NONE);
+    leave_within(u, (int64_t)ms + LEAVE_MS);
+    log_event(log_of(c), LOG_INFO, "worker.drain", F_TEXT("app", name_of(c)),
+              F_UINT("generation", u->generation), F_UINT("within_ms", ms));
+    show(c);
+}
+
+static void serve(struct unit *u)
+{
+    struct crew *c = u->crew;
+
+    u->state = UNIT_SERVING;
+    c->serving = u;
+    c->next = NULL;
+    c->wanted = false;
+    c->idle_edges = 0;
+    order_all(c, (struct order){.kind = ORDER_SERVE, .generation = u->generation}, SLICE_NONE);
+    show(c);
+}
+
+/* The next generation takes over when every older one is gone. */
+static void promote(struct crew *c)
+{
+    if (c->next && c->next->state == UNIT_READY && c->units.next == c->units.prev)
+        serve(c->next);
+}
+
+static void on_ready(struct unit *u)
+{
+    struct crew *c = u->crew;
+    struct edge *e = c->fleet->edge;
+
+    if (u->state != UNIT_STARTING)
+        return;
+    u->state = UNIT_READY;
+    timer_del(loop_of(c), &u->deadline);
+    log_event(log_of(c), LOG_INFO, "worker.ready", F_TEXT("app", name_of(c)),
+              F_UINT("generation", u->generation), F_MS("took_ms", now(c) - u->started_ms));
+    if (c->serving)
+        drain(c->serving, c->settings->config.limits.drain_ms);
+    promote(c);
+    if (e->ops && e->ops->app_ready)
+        e->ops->app_ready(e->arg, c->settings->config.name);
+}
+
+static void on_idle_due(struct timer *t)
+{
+    struct crew *c = CONTAINER_OF(t, struct crew, idle);
+
+    if (c->serving && !c->next)
+        drain(c->serving, c->settings->config.limits.drain_ms);
+}
+
+static void on_idle(struct crew *c, const struct report *r)
+{
+    const uint64_t all =
+        c->fleet->edge->count >= 64 ? UINT64_MAX : (1ull << c->fleet->edge->count) - 1;
+
+    if (r->idle)
+        c->idle_edges |= 1ull << r->edge;
+    else
+        c->idle_edges &= ~(1ull << r->edge);
+    if (c->serving && c->serving->generation == r->generation && c->idle_edges == all)
+        timer_set(loop_of(c), &c->idle, now(c) + c->settings->config.limits.process_idle_ms);
+    else
+        timer_del(loop_of(c), &c->idle);
+}
+
+/* --- the end of a process
+ * -------------------------------------------------------------------------- */
+
+static void kill_for(struct unit *u, int why)
+{
+    if (!u->why)
+        u->why = why;
+    child_signal(u->child, SIGKILL);
+}
+
+static void on_deadline(struct timer *t)
+{
+    struct unit *u = CONTAINER_OF(t, struct unit, deadline);
+    struct crew *c = u->crew;
+
+    if (u->state == UNIT_STARTING && !u->text)
+        u->text = blob_copy(SLICE("the evaluation of the module did not end in time"));
+    log_event(log_of(c), LOG_WARN, "worker.late", F_TEXT("app", name_of(c)),
+              F_UINT("generation", u->generation),
+              F_NAME("to", u->state == UNIT_STARTING ? "be ready" : "leave"));
+    u->late = true;
+    child_signal(u->child, SIGKILL);
+}
+
+static bool was_killed_from_outside(const struct unit *u, int status)
+{
+    return !u->why && !u->late && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+/* Why it ended: what we or it said before, else what the status shows. */
+static int why_of(const struct unit *u, int status)
+{
+    if (u->why)
+        return u->why;
+    if (u->late && u->state == UNIT_DRAINING)
+        return 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && u->state == UNIT_DRAINING)
+        return 0;
+    return ERR_WORKER_CRASH;
+}
+
+static void count(struct crew *c, int why)
+{
+    struct edge_stats *s = &c->fleet->edge->stats;
+
+    if (why == 0)
+        s->workers_drained++;
+    else if (why == ERR_WORKER_CPU)
+        s->workers_cpu++;
+    else if (why == ERR_WORKER_MEMORY)
+        s->workers_memory++;
+    else if (why == ERR_IPC_STATE)
+        s->workers_hostile++;
+    else
+        s->workers_crashed++;
+}
+
+static void log_exit(struct unit *u, int status, int why, uint64_t guilty)
+{
+    struct crew *c = u->crew;
+    char text[64];
+
+    log_event(log_of(c), why ? LOG_WARN : LOG_INFO, "worker.exit", F_TEXT("app", name_of(c)),
+              F_UINT("generation", u->generation),
+              F_NAME("status", child_status_text(status, text)),
+              F_NAME("why", why ? err_text(why) : "it was told to"), F_HEX("guilty_event", guilty),
+              F_TEXT("text", u->text ? blob_slice(u->text) : SLICE_NONE),
+              F_MS("lived_ms", now(c) - u->started_ms));
+    if (why == ERR_WORKER_MEMORY)
+        log_event(log_of(c), LOG_ERROR, "worker.memory", F_TEXT("app", name_of(c)),
+                  F_UINT("limit_bytes", c->settings->config.limits.memory_bytes));
+    if (why == ERR_WORKER_CPU)
+        log_event(log_of(c), LOG_ERROR, "worker.cpu", F_TEXT("app", name_of(c)),
+                  F_UINT("limit_ms", c->settings->config.limits.cpu_ms));
+}
+
+static void tell_gone(struct unit *u, int why, uint64_t guilty)
+{
+    struct edge *e = u->crew->fleet->edge;
+
+    for (unsigned i = 0; i < e->count; i++) {
+        const struct order o = {
+            .kind = ORDER_GONE,
+            .app = u->crew->app,
+            .generation = u->generation,
+            .why = why,
+            .guilty = guilty,
+            .begun = atomic_load_explicit(&u->pulse->begun[i], memory_order_relaxed),
+        };
+
+        edge_order(e->siblings[i], o, SLICE_NONE);
+    }
+}
+
+/* Died before it was ready: a text for people. */
+static void died_early(struct unit *u, int status)
+{
+    struct crew *c = u->crew;
+    char text[64];
+    struct buf b;
+
+    if (u->said_failed)
+        return;
+    buf_init(&b, TEXT_MAX);
+    (void)buf_addf(&b, "the worker ended before it was ready: it %s",
+                   child_status_text(status, text));
+    if (u->text) {
+        (void)buf_add(&b, SLICE(": "));
+        (void)buf_add(&b, blob_slice(u->text));
+    }
+    start_failed(c, buf_slice(&b));
+    buf_done(&b);
+}
+
+static void on_exited(void *arg, int status)
+{
+    struct unit *u = arg;
+    struct crew *c = u->crew;
+    const bool outside = was_killed_from_outside(u, status);
+    const int why = why_of(u, status);
+    const uint64_t guilty =
+        why && !outside ? atomic_load_explicit(&u->pulse->event, memory_order_relaxed) : 0;
+    const bool early = u->state == UNIT_STARTING;
+    const bool quick = why && !outside && now(c) - u->started_ms < QUICK_MS;
+
+    c->fleet->alive--;
+    count(c, why);
+    log_exit(u, status, why, guilty);
+    tell_gone(u, why, guilty);
+    if (c->serving == u)
+        timer_del(loop_of(c), &c->idle);
+    if (early && c->next == u) {
+        c->next = NULL;
+        died_early(u, status);
+    } else if (quick) {
+        back_off(c);
+    } else if (!early) {
+        c->failures = 0;
+    }
+    unit_free(u);
+    promote(c);
+    show(c);
+}
+
+/* --- the watchdog
+ * ---------------------------------------------------------------------------------- */
+
+static void watch_turn(struct unit *u, uint64_t turn)
+{
+    struct crew *c = u->crew;
+    const struct app_limits *l = &c->settings->config.limits;
+    const int64_t cpu = child_cpu_ms(child_pid(u->child));
+
+    if (turn != u->turn) {
+        u->turn_cpu_ms = cpu;
+        u->turn_since_ms = now(c);
+        return;
+    }
+    if (cpu - u->turn_cpu_ms > (int64_t)l->cpu_ms * 3 / 2 + 250 ||
+        now(c) - u->turn_since_ms > (int64_t)l->cpu_ms * 4 + 10000)
+        kill_for(u, ERR_WORKER_CPU);
+}
+
+static void watch_unit(struct unit *u)
+{
+    const uint64_t turn = atomic_load_explicit(&u->pulse->turn, memory_order_acquire);
+    const bool ran = turn != u->turn || (turn & 1);
+
+    if (turn & 1)
+        watch_turn(u, turn);
+    u->turn = turn;
+    if (ran &&
+        child_memory(child_pid(u->child)) > (int64_t)u->crew->settings->config.limits.memory_bytes)
+        kill_for(u, ERR_WORKER_MEMORY);
+}
+
+static void on_watch(struct timer *t)
+{
+    struct fleet *f = CONTAINER_OF(t, struct fleet, watch);
+    struct list *it, *tmp;
+
+    for (size_t i = 0; i < f->n; i++)
+        LIST_EACH (&f->crews[i].units, it, tmp)
+            watch_unit(LIST_ITEM(it, struct unit, in_crew));
+    if (f->alive)
+        start_watch(f);
+}
+
+/* --- reports
+ * --------------------------------------------------------------------------------------- */
+
+static struct unit *find_unit(struct crew *c, uint32_t generation)
+{
+    struct list *it, *tmp;
+
+    LIST_EACH (&c->units, it, tmp)
+        if (LIST_ITEM(it, struct unit, in_crew)->generation == generation)
+            return LIST_ITEM(it, struct unit, in_crew);
+    return NULL;
+}
+
+static void keep_text(struct unit *u, struct slice text)
+{
+    blob_unref(u->text);
+    u->text = text.n ? blob_copy(slice_sub(text, 0, TEXT_MAX)) : NULL;
+}
+
+static void on_failed(struct unit *u, struct slice text)
+{
+    struct crew *c = u->crew;
+
+    u->said_failed = true;
+    keep_text(u, text);
+    leave_within(u, LEAVE_MS);
+    if (c->next == u) {
+        c->next = NULL;
+        code_failed(c, text);
+        show(c);
+    }
+}
+
+static void on_exiting(struct unit *u, int why, struct slice text)
+{
+    if (!u->why)
+        u->why = why;
+    keep_text(u, text);
+    leave_within(u, LEAVE_MS);
+}
+
+static void on_bad(struct unit *u, struct slice text)
+{
+    log_event(log_of(u->crew), LOG_ERROR, "worker.hostile", F_TEXT("app", name_of(u->crew)),
+              F_UINT("generation", u->generation), F_TEXT("why", text));
+    keep_text(u, text);
+    kill_for(u, ERR_IPC_STATE);
+}
+
+void fleet_hear(struct fleet *f, const struct report *r)
+{
+    struct crew *c = &f->crews[r->app];
+    struct unit *u = find_unit(c, r->generation);
+    const struct slice text = span_slice(r->text);
+
+    switch (r->kind) {
+    case REPORT_WAKE:
+        c->wanted = true;
+        wake(c);
+        break;
+    case REPORT_IDLE:
+        on_idle(c, r);
+        break;
+    case REPORT_READY:
+        if (u)
+            on_ready(u);
+        break;
+    case REPORT_FAILED:
+        if (u)
+            on_failed(u, text);
+        break;
+    case REPORT_EXITING:
+        if (u)
+            on_exiting(u, r->why, text);
+        break;
+    case REPORT_BAD:
+        if (u)
+            on_bad(u, text);
+        break;
+    case REPORT_LOST:
+        if (u && u->state != UNIT_DRAINING)
+            leave_within(u, LEAVE_MS);
+        break;
+    case REPORT_KILL:
+        if (c->serving)
+            child_signal(c->serving->child, SIGKILL);
+        break;
+    case REPORT_STOPPED:
+        break;
+    }
+}
+
+/* --- configuration
+ * --------------------------------------------------------------------------------- */
+
+/* START, made once for all processes of this code. NULL: the application has no code. */
+static struct blob *start_frame(const struct app_config *c)
+{
+    const struct ipc_start m = {.config = c->config, .map = c->map, .script = c->script};
+    struct blob *frame = NULL;
+    struct buf b;
+
+    if (c->script.n == 0)
+        return NULL;
+    buf_init(&b, (size_t)IPC_PAYLOAD_MAX + IPC_HEADER);
+    if (ipc_put_start(&b, 0, 0, &m) == 0)
+        frame = blob_copy(buf_slice(&b));
+    buf_done(&b);
+    return frame;
+}
+
+static void configure(struct crew *c, const struct app_config *config)
+{
+    settings_free(c->settings);
+    blob_unref(c->start);
+    c->settings = settings_new(config);
+    c->start = start_frame(config);
+}
+
+static bool has_alarms(const struct crew *c)
+{
+    char path[4096];
+    const char *dir = c->settings->config.state_dir;
+
+    return dir && (size_t)snprintf(path, sizeof(path), "%s/alarms.sqlite", dir) < sizeof(path) &&
+           access(path, F_OK) == 0;
+}
+
+struct fleet *fleet_new(struct edge *edge0, const struct app_config *apps, size_t n)
+{
+    struct fleet *f = mem_new(sizeof(*f));
+
+    f->edge = edge0;
+    f->watch.due = on_watch;
+    f->crews = mem_new(n * sizeof(f->crews[0]));
+    f->n = n;
+    for (size_t i = 0; i < n; i++) {
+        struct crew *c = &f->crews[i];
+
+        c->fleet = f;
+        c->app = (unsigned)i;
+        list_init(&c->units);
+        c->idle.due = on_idle_due;
+        c->retry.due = on_retry;
+        configure(c, &apps[i]);
+    }
+    return f;
+}
+
+void fleet_begin(struct fleet *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->crews[i].settings->config.eager || has_alarms(&f->crews[i]))
+            wake(&f->crews[i]);
+}
+
+void fleet_free(struct fleet *f)
+{
+    if (!f)
+        return;
+    timer_del(f->edge->loop, &f->watch);
+    for (size_t i = 0; i < f->n; i++) {
+        struct crew *c = &f->crews[i];
+
+        while (!list_empty(&c->units))
+            unit_free(LIST_ITEM(c->units.next, struct unit, in_crew));
+        timer_del(f->edge->loop, &c->idle);
+        timer_del(f->edge->loop, &c->retry);
+        settings_free(c->settings);
+        blob_unref(c->start);
+    }
+    mem_free(f->crews);
+    mem_free(f);
+}
+
+/* A generation that is not ready yet is of no use any more. */
+static void discard_next(struct crew *c)
+{
+    struct unit *u = c->next;
+
+    if (!u)
+        return;
+    c->next = NULL;
+    u->said_failed = true;
+    child_signal(u->child, SIGKILL);
+}
+
+static void forget_failures(struct crew *c)
+{
+    const bool told = c->broken || c->gave_up;
+
+    c->broken = c->gave_up = false;
+    c->failures = 0;
+    timer_del(loop_of(c), &c->retry);
+    if (told)
+        order_all(c, (struct order){.kind = ORDER_BROKEN}, SLICE_NONE);
+}
+
+void fleet_reload(struct fleet *f, unsigned app, const struct app_config *config)
+{
+    struct crew *c = &f->crews[app];
+
+    configure(c, config);
+    for (unsigned i = 0; i < f->edge->count; i++)
+        edge_order(
+            f->edge->siblings[i],
+            (struct order){.kind = ORDER_SETTINGS, .app = app, .settings = settings_new(config)},
+            SLICE_NONE);
+    discard_next(c);
+    forget_failures(c);
+    if (!f->stopping && c->start)
+        spawn(c);
+}
+
+void fleet_broken(struct fleet *f, unsigned app, struct slice text)
+{
+    struct crew *c = &f->crews[app];
+
+    discard_next(c);
+    c->broken = true;
+    order_all(c, (struct order){.kind = ORDER_BROKEN}, text);
+    if (c->serving)
+        drain(c->serving, c->settings->config.limits.drain_ms);
+    show(c);
+}
+
+static void stop_crew(struct crew *c, bool at_once)
+{
+    struct list *it, *tmp;
+
+    timer_del(loop_of(c), &c->idle);
+    timer_del(loop_of(c), &c->retry);
+    LIST_EACH (&c->units, it, tmp) {
+        struct unit *u = LIST_ITEM(it, struct unit, in_crew);
+
+        if (at_once)
+            child_signal(u->child, SIGKILL);
+        else if (u->state != UNIT_DRAINING)
+            drain(u, c->settings->config.limits.drain_ms);
+    }
+}
+
+void fleet_stop(struct fleet *f, bool at_once)
+{
+    f->stopping = true;
+    for (size_t i = 0; i < f->n; i++)
+        stop_crew(&f->crews[i], at_once);
+}

@@ -1,0 +1,289 @@
+#include "edge/hold.h"
+
+#include <assert.h>
+
+#include "conn/websocket.h"
+#include "edge/edge_int.h"
+
+/* From a state (row) to these. */
+static const uint8_t legal[] = {
+    [HOLD_PENDING] = 1 << HOLD_OPEN | 1 << HOLD_OVER,
+    [HOLD_OPEN] = 1 << HOLD_CLOSING | 1 << HOLD_LEFT | 1 << HOLD_OVER,
+    [HOLD_CLOSING] = 1 << HOLD_OVER,
+    [HOLD_LEFT] = 1 << HOLD_OVER,
+    [HOLD_OVER] = 0,
+};
+
+static void set_state(struct hold *h, enum hold_state to)
+{
+    assert(legal[h->state] & 1u << to);
+    h->state = (uint8_t)to;
+}
+
+const char *hold_state_name(enum hold_state s)
+{
+    static const char *const names[] = {"pending", "open", "closing", "left", "over"};
+
+    return names[s];
+}
+
+static struct edge *edge_of(const struct hold *h)
+{
+    return h->app->edge;
+}
+
+/* --- facts of the transport --------------------------------------------------------------------
+ */
+
+static void on_message(void *arg, struct span bytes, bool binary)
+{
+    struct hold *h = arg;
+
+    edge_of(h)->stats.messages_in++;
+    edge_of(h)->stats.bytes_in += bytes.n;
+    h->backend->message(h, span_slice(bytes), binary);
+}
+
+static void on_drained(void *arg)
+{
+    struct hold *h = arg;
+
+    h->backend->drained(h);
+}
+
+/* The transport has nothing more to tell: after a half-open peer's Close it can still send. */
+static void let_go(struct hold *h)
+{
+    if (h->state == HOLD_OVER)
+        return;
+    set_state(h, HOLD_OVER);
+    list_del(&h->waiting);
+    if (h->transport)
+        transport_release(h->transport);
+    h->transport = NULL;
+}
+
+static void on_closed(void *arg, uint16_t code, bool clean, struct slice reason)
+{
+    struct hold *h = arg;
+
+    if (h->state == HOLD_OPEN && h->half_open && clean)
+        set_state(h, HOLD_LEFT);
+    else
+        let_go(h);
+    h->backend->closed(h, code, clean, reason, 0);
+}
+
+static void on_failed(void *arg, int err)
+{
+    struct hold *h = arg;
+
+    let_go(h);
+    h->backend->closed(h, (uint16_t)err_close_code(err), false, slice_str(err_text(err)), err);
+}
+
+/* Its last event was told with closed(); whoever waits for that event frees it. */
+static void on_gone(void *arg)
+{
+    struct hold *h = arg;
+
+    let_go(h);
+    (void)hold_settle(h);
+}
+
+static const struct transport_ops facts = {
+    .message = on_message,
+    .drained = on_drained,
+    .closed = on_closed,
+    .failed = on_failed,
+    .gone = on_gone,
+};
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+/* Which gauge counts it; NULL while it counts nowhere. */
+static int64_t *gauge(struct hold *h)
+{
+    struct edge_stats *s = &edge_of(h)->stats;
+
+    return h->joined       ? &s->holds_joined
+           : !h->accepted  ? &s->holds_waiting
+           : h->hibernates ? &s->holds_hibernatable
+                           : &s->holds_plain;
+}
+
+struct hold *hold_new(struct app *a, const struct backend_ops *backend)
+{
+    struct hold *h = slots_add(&a->edge->holds);
+
+    if (!h)
+        return NULL;
+    h->app = a;
+    h->backend = backend;
+    ++*gauge(h);
+    return h;
+}
+
+struct hold *hold_find(const struct app *a, uint64_t id)
+{
+    return slots_find(&a->edge->holds, id);
+}
+
+static struct blob *pack_origin(struct slice url, struct slice protocol)
+{
+    struct blob *b = blob_new(protocol.n + 1 + url.n);
+
+    if (protocol.n)
+        memcpy(b->p, protocol.p, protocol.n);
+    b->p[protocol.n] = '\n';
+    if (url.n)
+        memcpy(b->p + protocol.n + 1, url.p, url.n);
+    return b;
+}
+
+void hold_origin(const struct hold *h, struct slice *ret_url, struct slice *ret_protocol)
+{
+    *ret_url = h->url ? blob_slice(h->url) : SLICE_NONE;
+    *ret_protocol = SLICE_NONE;
+    (void)slice_split(ret_url, '\n', ret_protocol);
+}
+
+void hold_open(struct hold *h, struct transport *take_t, struct slice url, struct slice protocol)
+{
+    set_state(h, HOLD_OPEN);
+    h->url = pack_origin(url, protocol);
+    h->transport = take_t;
+    transport_attach(take_t, &facts, h);
+    websocket_half_open(take_t, h->half_open);
+    edge_of(h)->stats.holds_opened++;
+    h->backend->opened(h);
+    hold_pace(h);
+}
+
+void hold_accept(struct hold *h, bool hibernates, bool half_open)
+{
+    --*gauge(h);
+    h->accepted = true;
+    h->hibernates = hibernates;
+    h->half_open = half_open;
+    ++*gauge(h);
+    if (h->transport)
+        websocket_half_open(h->transport, half_open);
+    hold_pace(h);
+}
+
+void hold_join(struct hold *a, struct hold *b)
+{
+    struct hold *const both[] = {a, b};
+
+    for (int i = 0; i < 2; i++) {
+        struct hold *h = both[i];
+
+        assert(h->state == HOLD_OPEN && !h->accepted && !h->joined);
+        --*gauge(h);
+        h->joined = true;
+        h->other = hold_id(both[!i]);
+        h->backend = &proxy_backend;
+        ++*gauge(h);
+    }
+    hold_pace(a);
+    hold_pace(b);
+}
+
+void hold_free(struct hold *h)
+{
+    assert(h->state == HOLD_OVER || h->state == HOLD_PENDING);
+    --*gauge(h);
+    list_del(&h->waiting);
+    if (h->actor)
+        actor_del_hold(&h->app->actors, h->actor, &h->in_actor);
+    blob_unref(h->tags);
+    blob_unref(h->url);
+    blob_unref(h->attachment);
+    slots_drop(&edge_of(h)->holds, h);
+}
+
+bool hold_settle(struct hold *h)
+{
+    if (h->state != HOLD_OVER || h->n_events > 0)
+        return false;
+    hold_free(h);
+    return true;
+}
+
+/* --- reading
+ * --------------------------------------------------------------------------------------- */
+
+void hold_pace(struct hold *h)
+{
+    if (!h->transport)
+        return;
+    if ((h->accepted || h->joined) && !h->full && !list_linked(&h->waiting))
+        transport_start(h->transport);
+    else
+        transport_pause(h->transport);
+}
+
+/* --- speaking
+ * -------------------------------------------------------------------------------------- */
+
+/* Fan-out bounds and closes: nobody else waits for a client that does not read. */
+static void close_slow(struct hold *h)
+{
+    struct edge *e = edge_of(h);
+
+    e->stats.slow_consumers++;
+    log_event(&e->log, LOG_INFO, "hold.slow", F_HEX("hold", hold_id(h)),
+              F_UINT("pending_bytes", transport_pending(h->transport)));
+    hold_terminate(h);
+    h->backend->closed(h, 1013, false, slice_str(err_text(ERR_SLOW_CONSUMER)), 0);
+}
+
+int hold_send(struct hold *h, struct payload *p)
+{
+    int r;
+
+    if (h->state != HOLD_OPEN && h->state != HOLD_LEFT)
+        return -ERR_CLOSED;
+    r = transport_send(h->transport, p);
+    if (r == -ERR_SLOW_CONSUMER)
+        close_slow(h);
+    if (r < 0)
+        return r;
+    edge_of(h)->stats.messages_out++;
+    edge_of(h)->stats.bytes_out += p->bytes.n;
+    return 0;
+}
+
+int hold_close(struct hold *h, uint16_t code, struct slice reason)
+{
+    const bool was_left = h->state == HOLD_LEFT;
+    int r;
+
+    if (h->state != HOLD_OPEN && !was_left)
+        return -ERR_CLOSED;
+    r = transport_close(h->transport, code, reason);
+    if (r < 0)
+        return r;
+    if (was_left)
+        let_go(h);
+    else
+        set_state(h, HOLD_CLOSING);
+    return 0;
+}
+
+void hold_leave(struct hold *h, uint16_t code, struct slice reason)
+{
+    if (h->transport && h->state != HOLD_CLOSING && code)
+        (void)transport_close(h->transport, code, reason);
+    let_go(h);
+}
+
+void hold_terminate(struct hold *h)
+{
+    if (h->transport)
+        transport_terminate(h->transport);
+    h->transport = NULL;
+    let_go(h);
+}

@@ -1,0 +1,288 @@
+#include "edge/pages.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "base/enc.h"
+#include "conn/exchange.h"
+#include "conn/http1_server.h"
+#include "edge/edge_int.h"
+#include "edge/fleet.h"
+#include "edge/hold.h"
+#include "edge/link.h"
+#include "edge/settings.h"
+#include "io/stream.h"
+
+enum { PAGE_MAX = 1 << 20 };
+
+static const struct stat_row rows[] = {
+#define STAT(...) STAT_ROW(struct edge_stats, __VA_ARGS__)
+#include "edge/edge.metrics.def"
+#undef STAT
+};
+
+#define JSON SLICE("application/json")
+#define TEXT SLICE("text/plain; charset=utf-8")
+
+/* --- numbers of all edges
+ * -------------------------------------------------------------------------- */
+
+/* Gauges that are not counted as things happen. */
+static struct edge_stats snapshot(const struct edge *e)
+{
+    struct edge_stats s = e->stats;
+
+    for (size_t i = 0; i < e->n_apps; i++) {
+        const struct app *a = e->apps[i];
+
+        s.events += a->events.n;
+        s.event_bytes += (int64_t)a->events.bytes;
+        s.actors += a->actors.n;
+        s.alarms += a->alarms.by_actor.count;
+    }
+    for (size_t i = 0; i < e->n_listeners; i++) {
+        const struct http1_stats *h = http1_server_stats(e->listeners[i].http);
+
+        s.connections += (int64_t)h->open;
+        s.requests_refused += h->refused;
+    }
+    if (e->index == 0)
+        s.workers = fleet_alive(e->fleet);
+    return s;
+}
+
+/* A question that visits every edge in turn and comes back. The client may go meanwhile: then x is
+ * NULL when it returns. */
+struct survey {
+    struct mail mail;
+    struct edge *asker;
+    unsigned at; /* the edge it is on its way to */
+    struct edge_stats sum;
+    struct exchange *x;
+    void (*answer)(struct survey *s);
+    struct app *app;
+};
+
+static void on_closed(void *arg, int err)
+{
+    struct survey *s = arg;
+
+    s->x = NULL;
+}
+
+static void on_taken(void *arg, size_t n)
+{
+}
+
+static void on_body(void *arg, struct slice bytes, bool end)
+{
+}
+
+static const struct exchange_ops waiting = {
+    .body = on_body, .taken = on_taken, .closed = on_closed};
+
+static void come_back(struct mail *m)
+{
+    struct survey *s = CONTAINER_OF(m, struct survey, mail);
+
+    if (s->x)
+        s->answer(s);
+    mem_free(s);
+}
+
+static void visit(struct mail *m)
+{
+    struct survey *s = CONTAINER_OF(m, struct survey, mail);
+    struct edge *here = s->asker->siblings[s->at];
+    const struct edge_stats stats = snapshot(here);
+
+    stat_sum(rows, COUNT_OF(rows), &s->sum, &stats);
+    if (++s->at < here->count) {
+        mailbox_post(here->siblings[s->at]->loop, &s->mail);
+        return;
+    }
+    s->mail.deliver = come_back;
+    mailbox_post(s->asker->loop, &s->mail);
+}
+
+static void ask_all(struct edge *e, struct exchange *x, struct app *a,
+                    void (*answer)(struct survey *s))
+{
+    struct survey *s = mem_new(sizeof(*s));
+
+    *s = (struct survey){.asker = e, .x = x, .answer = answer, .app = a};
+    s->mail.deliver = visit;
+    exchange_attach(x, &waiting, s);
+    mailbox_post(e->siblings[0]->loop, &s->mail);
+}
+
+/* --- control
+ * ---------------------------------------------------------------------------------------- */
+
+static void answer_metrics(struct survey *s)
+{
+    struct buf b;
+
+    buf_init(&b, PAGE_MAX);
+    if (stat_render(rows, COUNT_OF(rows), &s->sum, "holdfast_", "", &b) < 0)
+        exchange_fail(s->x, -ERR_INTERNAL, SLICE_NONE);
+    else
+        exchange_answer(s->x, 200, SLICE("text/plain; version=0.0.4; charset=utf-8"),
+                        buf_slice(&b));
+    buf_done(&b);
+}
+
+static void answer_ready(struct edge *e, struct exchange *x)
+{
+    struct buf b;
+    uint16_t status = e->stopping ? 503 : 200;
+
+    buf_init(&b, PAGE_MAX);
+    if (e->stopping)
+        (void)buf_add(&b, SLICE("stopping\n"));
+    for (size_t i = 0; i < e->n_apps; i++)
+        if (e->apps[i]->broken) {
+            (void)buf_addf(&b, "%.*s: its code cannot run\n", SLICE_FMT(app_name(e->apps[i])));
+            status = 503;
+        }
+    exchange_answer(x, status, TEXT, b.n ? buf_slice(&b) : SLICE("ready\n"));
+    buf_done(&b);
+}
+
+static bool is_page(const struct exchange *x, const char *method, const char *path)
+{
+    const struct exchange_request *rq = exchange_request(x);
+    struct slice target = rq->target;
+    const ptrdiff_t query = slice_find(target, '?');
+
+    if (query >= 0)
+        target = slice_sub(target, 0, (size_t)query);
+    return slice_eq(rq->method, slice_str(method)) && slice_eq(target, slice_str(path));
+}
+
+void pages_control(struct edge *e, struct exchange *x)
+{
+    e->stats.requests_other++;
+    if (is_page(x, "GET", "/metrics"))
+        ask_all(e, x, NULL, answer_metrics);
+    else if (is_page(x, "GET", "/healthz"))
+        exchange_answer(x, 200, TEXT, SLICE("ok\n"));
+    else if (is_page(x, "GET", "/readyz"))
+        answer_ready(e, x);
+    else
+        exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
+}
+
+/* --- dev
+ * -------------------------------------------------------------------------------------------- */
+
+static bool is_loopback(struct slice address)
+{
+    return slice_starts(address, SLICE("127.")) || slice_eq(address, SLICE("::1")) ||
+           slice_starts(address, SLICE("::ffff:127."));
+}
+
+static struct slice host_name(struct slice host)
+{
+    const ptrdiff_t end =
+        host.n && host.p[0] == '[' ? slice_find(host, ']') + 1 : slice_find(host, ':');
+
+    return end > 0 ? slice_sub(host, 0, (size_t)end) : host;
+}
+
+/* A name that somebody's DNS cannot point here: localhost or a literal address. */
+static bool is_own_host(struct slice host)
+{
+    char text[64];
+    struct in_addr v4;
+
+    host = host_name(host);
+    if (slice_eq_nocase(host, SLICE("localhost")) || slice_starts(host, SLICE("[")))
+        return true;
+    return host.n < sizeof(text) && snprintf(text, sizeof(text), "%.*s", SLICE_FMT(host)) > 0 &&
+           inet_pton(AF_INET, text, &v4) == 1;
+}
+
+static bool is_same_origin(const struct exchange *x)
+{
+    const struct slice *site = exchange_find(x, SLICE("Sec-Fetch-Site"));
+    const struct slice *origin = exchange_find(x, SLICE("Origin"));
+    struct slice o = origin ? *origin : SLICE_NONE;
+
+    if (site && !slice_eq(*site, SLICE("same-origin")) && !slice_eq(*site, SLICE("none")))
+        return false;
+    if (!origin)
+        return true;
+    if (!slice_starts(o, SLICE("http://")))
+        return false;
+    return slice_eq(slice_sub(o, 7, SIZE_MAX), exchange_request(x)->host);
+}
+
+/* A page of another site must not reach these through its visitor's browser. */
+static bool is_own_page(const struct exchange *x)
+{
+    char address[64];
+
+    return is_loopback(stream_peer(exchange_stream(x), address, NULL)) &&
+           is_own_host(exchange_request(x)->host) && is_same_origin(x);
+}
+
+static void put_worker(struct buf *b, const struct edge *e, const struct fleet_view *v)
+{
+    static const char *const names[] = {"asleep", "starting", "running"};
+    const int pid = v->pid;
+
+    (void)buf_addf(b, "\"worker\":{\"state\":\"%s\",\"pid\":%d,\"starts\":%u,\"uptime_ms\":%lld}",
+                   names[v->state], pid, v->starts,
+                   pid ? (long long)(loop_now(e->loop) - v->since_ms) : 0ll);
+}
+
+static void answer_dev(struct survey *s)
+{
+    const struct edge *e = s->asker;
+    const struct edge_stats *n = &s->sum;
+    struct buf b;
+
+    buf_init(&b, PAGE_MAX);
+    (void)buf_add(&b,
+                  SLICE("{\"program\":\"holdfast\",\"version\":\"" HOLDFAST_VERSION "\",\"app\":"));
+    (void)enc_json(&b, app_name(s->app));
+    (void)buf_add_byte(&b, ',');
+    put_worker(&b, e, fleet_view(e->siblings[0]->fleet, s->app->index));
+    (void)buf_addf(&b, ",\"sockets\":{\"open\":%lld,\"hibernatable\":%lld}}",
+                   (long long)(n->holds_plain + n->holds_hibernatable + n->holds_joined),
+                   (long long)n->holds_hibernatable);
+    exchange_answer(s->x, 200, JSON, buf_slice(&b));
+    buf_done(&b);
+}
+
+static void kill_worker(struct app *a, struct exchange *x)
+{
+    const struct fleet_view *v = fleet_view(a->edge->siblings[0]->fleet, a->index);
+    const int pid = v->state == FLEET_RUNNING ? v->pid : 0;
+    char text[64];
+    int n;
+
+    if (!pid) {
+        exchange_answer(x, 409, JSON, SLICE("{\"error\":\"no worker is running\"}"));
+        return;
+    }
+    edge_report(a->edge, (struct report){.kind = REPORT_KILL, .app = a->index}, SLICE_NONE);
+    n = snprintf(text, sizeof(text), "{\"killed\":%d}", pid);
+    exchange_answer(x, 200, JSON, slice_make(text, (size_t)n));
+}
+
+bool pages_dev(struct app *a, struct exchange *x)
+{
+    if (!slice_starts(exchange_request(x)->target, SLICE("/__holdfast/")))
+        return false;
+    if (!is_own_page(x))
+        exchange_fail(x, -ERR_DENIED, SLICE("only pages of this machine may ask\n"));
+    else if (is_page(x, "GET", "/__holdfast/dev"))
+        ask_all(a->edge, x, a, answer_dev);
+    else if (is_page(x, "POST", "/__holdfast/kill"))
+        kill_worker(a, x);
+    else
+        exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
+    return true;
+}

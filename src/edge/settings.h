@@ -1,0 +1,24 @@
+/*
+ * Settings: one edge's own copy of a struct app_config, with the defaults filled in. Immutable;
+ * replaced as a whole on a reload.
+ */
+#ifndef EDGE_SETTINGS_H
+#define EDGE_SETTINGS_H
+
+#include "edge/edge.h"
+
+struct settings {
+    struct app_config config; /* script, map and JSON are left out (empty) */
+    bool has_worker;          /* there was a script */
+    void **owned;             /* what the pointers in config point to */
+    size_t n_owned;
+};
+
+struct settings *settings_new(const struct app_config *c);
+void settings_free(struct settings *s);
+static inline const struct app_limits *settings_limits(const struct settings *s)
+{
+    return &s->config.limits;
+}
+
+#endif
