@@ -11,12 +11,19 @@ const HUNG_MS = 100; // nothing is pending for this long, although a request wai
 
 const { link } = native;
 
+let running = false; // READY was said
 let draining = false;
 let saidIdle = false;
 let watching = false; // a timer looks at requests that seem to hang
 
+/** The application is ready for events. */
+export function run() {
+  running = true;
+}
+
 /** After every batch. quiet: nothing is pending that could make JavaScript run, and no instance is in memory. */
 export function rest(quiet) {
+  if (!running) return false;
   if (draining && link.open() === 0) return leave();
   if (!quiet) {
     saidIdle = false;
@@ -63,6 +70,6 @@ export function stats(token) {
 /** A turn was ended by the CPU limit; trace is where it was. */
 export function overran(trace) {
   const where = backtraceText(trace);
-  const first = /\((.*)\)/.exec(where)?.[1] ?? '';
+  const first = /\n    at (?:.*\()?([^()\n]*)/.exec(where)?.[1] ?? '';
   log(ERROR, first, `The event used more CPU time than its limit and was ended.${where}`);
 }

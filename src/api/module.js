@@ -9,8 +9,9 @@ import { global as globals, native } from './native.js';
 import { host } from './host.js';
 import { inspect, errorTitle } from './inspect.js';
 import { isRequest, Request } from './request.js';
-import { place, SCRIPT, setSourceMap, stackText } from './source_map.js';
+import { lineText, SCRIPT, setSourceMap, stackText } from './source_map.js';
 import { report, scope, setShowsErrors } from './uncaught.js';
+import { run } from './life.js';
 import { setAnswer } from './link.js';
 import { setPlaces } from './console.js';
 import { WorkerEntrypoint } from './worker_entrypoint.js';
@@ -53,8 +54,8 @@ async function evaluate(script) {
     () => failed(new Failure('The module did not finish its evaluation: a top-level await waits for something that never happens.')), EVALUATE_MS);
   setEvaluating(true);
   try {
-    const run = native.module.evaluate(`${PREFIX}${script}\n})`, SCRIPT);
-    return await run({ modules });
+    const module = native.module.evaluate(`${PREFIX}${script}\n})`, SCRIPT);
+    return await module({ modules });
   } finally {
     setEvaluating(false);
     host.clearTimeout(timer);
@@ -67,6 +68,7 @@ function ready(exports) {
   for (const binding of config.bindings ?? []) checkBinding(binding);
   const handlers = config.format === 'service-worker' ? serviceWorker() : moduleHandlers();
   const classes = Object.keys(exported).filter((name) => typeof exported[name] === 'function');
+  run();
   native.link.ready(JSON.stringify({ handlers, classes }));
 }
 
@@ -85,7 +87,7 @@ function failureText(error) {
   const stack = stackText(error.stack);
   if (stack !== '') return title + stack;
   // A syntax error has no stack, but says its place.
-  return error.sourceURL === SCRIPT ? `${title}\n    at ${place(error.line, error.column ?? 1)}` : title;
+  return error.sourceURL === SCRIPT ? `${title}\n    at ${lineText(error.line)}` : title;
 }
 
 function checkBinding({ type, name, class: className }) {

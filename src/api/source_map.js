@@ -1,5 +1,5 @@
 // Places in the application's bundle, as places in the files that its author wrote.
-import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
+import { LEAST_UPPER_BOUND, originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 
 /** The name of the application's script in stacks. */
 export const SCRIPT = 'worker.js';
@@ -38,6 +38,13 @@ export function place(line, column) {
   return found === null ? `${SCRIPT}:${line}:${column}` : `${found.file}:${found.line}:${found.column}`;
 }
 
+/** "file:line" for a line of the bundle. */
+export function lineText(line) {
+  const from = traced();
+  const found = from === null ? null : originalPositionFor(from, { line, column: 0, bias: LEAST_UPPER_BOUND });
+  return found === null || found.source === null ? `${SCRIPT}:${line}` : `${found.source}:${found.line}`;
+}
+
 // The engine's stack lines: "name@file:line:column", "@file:…", "name@[native code]".
 const FRAME = /^(.*?)@(.*):(\d+):(\d+)$/;
 
@@ -48,13 +55,18 @@ export function frames(stack) {
   const found = [];
   for (const line of String(stack).split('\n')) {
     const match = FRAME.exec(line);
-    if (match === null || match[2] !== SCRIPT) continue;
+    if (match === null || match[2] !== SCRIPT || isWrapper(match)) continue;
     const name = nameOf(match[1]);
     // An async function has a second frame of its own name, at its end.
     if (name !== '' && found.at(-1)?.name === name) continue;
     found.push({ name, place: place(Number(match[3]), Number(match[4])) });
   }
   return found;
+}
+
+// The function that the runtime puts around the module.
+function isWrapper([, , , line, column]) {
+  return line === '1' && Number(column) <= prefix;
 }
 
 // "async*" and "tail call" marks, and the function that the module was made into, are the engine's words.
@@ -77,8 +89,10 @@ export function callerPlace() {
 export function backtraceText(trace) {
   const lines = [];
   for (const line of trace.split('\n')) {
-    const match = /^#\d+ (.*) at (.*):(\d+)$/.exec(line);
-    if (match !== null && match[2] === SCRIPT) lines.push(`\n    at ${match[1]} (${place(Number(match[3]), 1)})`);
+    const match = /^#\d+ (.*)\(\) at (.*):(\d+)$/.exec(line);
+    if (match === null || match[2] !== SCRIPT) continue;
+    const at = lineText(Number(match[3]));
+    lines.push(`\n    at ${match[1] === '' ? at : `${match[1]} (${at})`}`);
   }
   return lines.join('');
 }

@@ -86,7 +86,7 @@ static void say_exiting(struct host *h, int err)
 {
     const struct ipc_exiting m = {
         .error = (uint16_t)err,
-        .text = err ? slice_str(err_text(err)) : SLICE_NONE,
+        .text = err ? slice_str(limits_text(err)) : SLICE_NONE,
     };
 
     h->actor = 0;
@@ -248,7 +248,7 @@ static void on_limit(void *arg, struct slice where)
     struct host *h = arg;
 
     if (h->overran)
-        limits_exit(ERR_WORKER_CPU, err_text(ERR_WORKER_CPU));
+        limits_exit(ERR_WORKER_CPU);
     mem_free(h->where);
     h->where = slice_dup(where);
 }
@@ -334,7 +334,8 @@ static int start_limits(struct host *h, struct err_note *note)
         setenv("JSC_forceRAMSize", ram, 1);
     return limits_start(&(struct limits){.pulse = h->pulse,
                                          .fd = h->o->first_fd,
-                                         .turn_cpu_ms = cpu ? cpu + cpu / WATCH_EXTRA_DIV : 0,
+                                         .turn_cpu_ms = cpu,
+                                         .grace_ms = cpu / WATCH_EXTRA_DIV,
                                          .memory_bytes = h->o->memory_bytes},
                         note);
 }
@@ -405,6 +406,8 @@ static void tear_down(struct host *h)
     js_vm_free(h->vm);
     for (unsigned i = 0; i < h->o->links; i++)
         endpoint_close(&h->ends[i]);
+    if (h->loop)
+        timer_del(h->loop, &h->wake);
     loop_free(h->loop);
     if (h->pulse)
         (void)munmap(h->pulse, PULSE_BYTES);

@@ -10,7 +10,7 @@
 
 #include "wire/ipc.h"
 
-enum { TICK_MS_MAX = 10, TICK_MS_MIN = 2, TEXT_MAX = 200 };
+enum { TICK_MS_MAX = 10, TICK_MS_MIN = 2, TEXT_MAX = 64 };
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -24,6 +24,8 @@ static struct {
     uint64_t turn; /* the last one seen */
     uint32_t ticks; /* in it */
     long page;
+    char cpu_text[TEXT_MAX];
+    char memory_text[TEXT_MAX];
 } watched = {.statm = -1};
 
 /* Second number of "size resident shared …", in pages. */
@@ -52,7 +54,7 @@ uint64_t limits_memory(void)
 /* EXITING by hand: the codec allocates, a signal handler must not. */
 static size_t exiting_frame(uint8_t *out, int err, const char *text)
 {
-    const uint32_t n = (uint32_t)strnlen(text, TEXT_MAX);
+    const uint32_t n = (uint32_t)strlen(text);
     const uint32_t length = 2 + 4 + n;
     const uint16_t type = IPC_EXITING;
     const uint16_t error = (uint16_t)err;
@@ -66,11 +68,16 @@ static size_t exiting_frame(uint8_t *out, int err, const char *text)
     return IPC_HEADER + length;
 }
 
-void limits_exit(int err, const char *text)
+const char *limits_text(int err)
+{
+    return err == ERR_WORKER_CPU ? watched.cpu_text : watched.memory_text;
+}
+
+void limits_exit(int err)
 {
     uint8_t frame[IPC_HEADER + 6 + TEXT_MAX];
 
-    (void)send(watched.l.fd, frame, exiting_frame(frame, err, text), MSG_NOSIGNAL);
+    (void)send(watched.l.fd, frame, exiting_frame(frame, err, limits_text(err)), MSG_NOSIGNAL);
     _exit(EXIT_LIMIT);
 }
 
@@ -96,10 +103,11 @@ static void on_tick(int number)
     (void)number;
     if (ticks == 0)
         return;
-    if (watched.l.turn_cpu_ms && (ticks - 1) * watched.tick_ms > watched.l.turn_cpu_ms)
-        limits_exit(ERR_WORKER_CPU, "an event used more CPU time than its limit, in native code");
+    if (watched.l.turn_cpu_ms &&
+        (ticks - 1) * watched.tick_ms > watched.l.turn_cpu_ms + watched.l.grace_ms)
+        limits_exit(ERR_WORKER_CPU);
     if (watched.l.memory_bytes && limits_memory() > watched.l.memory_bytes)
-        limits_exit(ERR_WORKER_MEMORY, "the process needs more memory than its limit");
+        limits_exit(ERR_WORKER_MEMORY);
 }
 
 static int start_timer(void)
@@ -124,6 +132,10 @@ int limits_start(const struct limits *l, struct err_note *note)
     watched.l = *l;
     watched.page = sysconf(_SC_PAGESIZE);
     watched.tick_ms = tick && tick < TICK_MS_MAX ? MAX(tick, TICK_MS_MIN) : TICK_MS_MAX;
+    snprintf(watched.cpu_text, sizeof(watched.cpu_text),
+             "an event used more than %u ms of CPU time", l->turn_cpu_ms);
+    snprintf(watched.memory_text, sizeof(watched.memory_text),
+             "the process used more than %u MiB of memory", (unsigned)(l->memory_bytes >> 20));
     watched.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (watched.statm < 0 && l->memory_bytes)
         return err_notef(note, -ERR_OS, "cannot open /proc/self/statm: %m");

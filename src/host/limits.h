@@ -19,6 +19,7 @@ struct limits {
     const struct pulse *pulse;
     int fd;                /* of the first link */
     uint32_t turn_cpu_ms;  /* 0: none */
+    uint32_t grace_ms;     /* so much later, for what the engine ends more gently */
     uint64_t memory_bytes; /* resident; 0: none */
 };
 
@@ -29,7 +30,10 @@ int limits_start(const struct limits *l, struct err_note *note);
 /* Resident bytes of this process; 0 before limits_start. */
 uint64_t limits_memory(void);
 
-/* Says EXITING(err, text) on the first link and ends the process. Callable in a signal handler. */
-_Noreturn void limits_exit(int err, const char *text);
+/* "an event used more than 300 ms of CPU time"; of ERR_WORKER_CPU and ERR_WORKER_MEMORY. Static. */
+const char *limits_text(int err);
+
+/* Says EXITING(err) on the first link and ends the process. Callable in a signal handler. */
+_Noreturn void limits_exit(int err);
 
 #endif
