@@ -88,10 +88,13 @@ export function callerPlace() {
 /** The same for a backtrace, "#0 name() at file:line" a line. */
 export function backtraceText(trace) {
   const lines = [];
+  let last;
   for (const line of trace.split('\n')) {
     const match = /^#\d+ (.*)\(\) at (.*):(\d+)$/.exec(line);
     if (match === null || match[2] !== SCRIPT) continue;
     const at = lineText(Number(match[3]));
+    if (match[1] !== '' && match[1] === last) continue;
+    last = match[1];
     lines.push(`\n    at ${match[1] === '' ? at : `${match[1]} (${at})`}`);
   }
   return lines.join('');

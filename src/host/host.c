@@ -82,23 +82,11 @@ static void on_idle(void *arg)
     ((struct host *)arg)->idle = true;
 }
 
-static void say_exiting(struct host *h, int err)
-{
-    const struct ipc_exiting m = {
-        .error = (uint16_t)err,
-        .text = err ? slice_str(limits_text(err)) : SLICE_NONE,
-    };
-
-    h->actor = 0;
-    (void)ipc_put_exiting(on_frame_wanted(h, 0), 0, 0, &m);
-}
-
 static void on_leave(void *arg, bool failed)
 {
     struct host *h = arg;
 
-    if (!failed)
-        say_exiting(h, 0);
+    h->says_exiting = !failed;
     host__leave(h, failed ? HOST_EXIT_FAILED : HOST_EXIT_OK);
 }
 
@@ -199,15 +187,37 @@ static void give_up(struct host *h)
         outbox_discard(&h->ends[i].out);
     js_vm_limit(h->vm, OVERRAN_SECONDS, on_limit, h);
     host__overran(h, h->where ? h->where : "");
-    say_exiting(h, ERR_WORKER_CPU);
+    h->says_exiting = true;
     host__leave(h, EXIT_LIMIT);
 }
 
-/* Behind the batch, in the same write. */
-static void say_idle(struct endpoint *e)
+/* Behind the batch and its ACKs, in the same write. */
+static void say_last(struct host *h, struct endpoint *e)
 {
-    (void)ipc_put_idle(outbox_frame(&e->out, 0), 0, 0, &(struct ipc_idle){.last_seq = e->last_seq});
+    const int err = h->overran ? ERR_WORKER_CPU : 0;
+    const struct ipc_exiting exiting = {
+        .error = (uint16_t)err,
+        .text = err ? slice_str(limits_text(err)) : SLICE_NONE,
+    };
+    const struct ipc_idle idle = {.last_seq = e->last_seq};
+
+    if (h->idle)
+        (void)ipc_put_idle(outbox_frame(&e->out, 0), 0, 0, &idle);
+    if (h->says_exiting && e->link == 0)
+        (void)ipc_put_exiting(outbox_frame(&e->out, 0), 0, 0, &exiting);
     outbox_release(&e->out);
+}
+
+static void write_batch(struct host *h)
+{
+    for (unsigned i = 0; i < h->o->links; i++) {
+        outbox_release(&h->ends[i].out);
+        if (h->idle || h->says_exiting)
+            say_last(h, &h->ends[i]);
+        endpoint_flush(&h->ends[i]);
+    }
+    h->idle = false;
+    h->says_exiting = false;
 }
 
 static void on_flush(void *arg)
@@ -221,13 +231,7 @@ static void on_flush(void *arg)
         give_up(h);
     else if (!h->overran)
         commit(h);
-    for (unsigned i = 0; i < h->o->links; i++) {
-        outbox_release(&h->ends[i].out);
-        if (h->idle)
-            say_idle(&h->ends[i]);
-        endpoint_flush(&h->ends[i]);
-    }
-    h->idle = false;
+    write_batch(h);
     js_morgue_empty(h->vm);
     if (h->leaving)
         stop_when_written(h);

@@ -30,6 +30,7 @@ struct host {
     uint64_t finished; /* acknowledged */
     unsigned drains;   /* links that said DRAIN */
     bool idle;         /* JavaScript says that nothing runs or pends */
+    bool says_exiting; /* EXITING is due */
     bool flushing; /* a flush is due */
     bool overran;  /* a turn was ended by the CPU limit */
     char *where;   /* then: the place, as the engine says it */
