@@ -193,7 +193,7 @@ static void flush(void *arg)
 
 static void post_flush(struct stream *s)
 {
-    if (has(s, STREAM_FLUSH_POSTED | STREAM_BLOCKED))
+    if (has(s, STREAM_FLUSH_POSTED | STREAM_BLOCKED) || is_dead(s))
         return;
     set(s, STREAM_FLUSH_POSTED);
     loop_defer(s->loop, LOOP_FLUSH, flush, s);
