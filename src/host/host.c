@@ -405,6 +405,7 @@ static void tell(struct host *h, const struct err_note *note)
 
 static void tear_down(struct host *h)
 {
+    limits_stop();
     if (h->vm)
         api_done(&h->api, &h->hooks);
     js_vm_free(h->vm);

@@ -20,6 +20,8 @@ enum { TICK_MS_MAX = 10, TICK_MS_MIN = 2, TEXT_MAX = 64 };
 static struct {
     struct limits l;
     int statm;
+    timer_t timer;
+    bool started;
     uint32_t tick_ms;
     uint64_t turn; /* the last one seen */
     uint32_t ticks; /* in it */
@@ -116,13 +118,20 @@ static int start_timer(void)
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGPROF};
     const struct timespec tick = {0, (long)watched.tick_ms * 1000000};
     const struct itimerspec times = {tick, tick};
-    timer_t timer;
 
     event.sigev_notify_thread_id = (int)syscall(SYS_gettid);
     if (sigaction(SIGPROF, &action, NULL) < 0 ||
-        timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer) < 0)
+        timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &watched.timer) < 0)
         return -ERR_OS;
-    return timer_settime(timer, 0, &times, NULL) < 0 ? -ERR_OS : 0;
+    watched.started = true;
+    return timer_settime(watched.timer, 0, &times, NULL) < 0 ? -ERR_OS : 0;
+}
+
+void limits_stop(void)
+{
+    if (watched.started)
+        (void)signal(SIGPROF, SIG_IGN);
+    watched.started = false;
 }
 
 int limits_start(const struct limits *l, struct err_note *note)

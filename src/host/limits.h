@@ -27,6 +27,9 @@ struct limits {
  * signal handler has no other place. The struct is copied. */
 int limits_start(const struct limits *l, struct err_note *note);
 
+/* No limits from now on: the pulse page is about to go. Safe when they were never started. */
+void limits_stop(void);
+
 /* Resident bytes of this process; 0 before limits_start. */
 uint64_t limits_memory(void);
 
