@@ -18,8 +18,9 @@ all: $(B)/.configured
 run: all
 	@$(B)/holdfast dev $(APP) $(ARGS)
 
-test: all test-packages
-	@meson test -C $(B) --print-errorlogs $(ARGS)
+test: all test-packages test/node_modules/.package-lock.json
+	@meson test -C $(B) --print-errorlogs
+	@if [ -x test/run ]; then HOLDFAST=$(abspath $(B))/holdfast test/run $(ARGS); fi
 
 bench: all
 	@node test/bench/run.mjs $(ARGS)
@@ -44,6 +45,10 @@ packages:
 # The lock file of what is installed, written by npm itself, is newer than ours once `npm ci` has run.
 node_modules/.package-lock.json: package-lock.json | packages
 	@npm ci --no-audit --no-fund
+	@touch $@
+
+test/node_modules/.package-lock.json: test/package-lock.json | packages
+	@npm --prefix test ci --no-audit --no-fund
 	@touch $@
 
 # The list of sources is part of the configuration: a new file is picked up by itself.

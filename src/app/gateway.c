@@ -2,6 +2,7 @@
 
 #include "app/gateway_build.h"
 #include "app/gateway_options.h"
+#include "app/gateway_run.h"
 
 static int usage(const struct err_note *note)
 {
@@ -16,11 +17,13 @@ int main(int argc, char **argv)
 
     if (options_parse(argc, argv, &o, &note) < 0)
         return usage(&note);
-    if (o.help)
+    if (o.help) {
         options_help(stdout, o.command);
-    else if (o.version)
+        return EXIT_FINE;
+    }
+    if (o.version) {
         puts("holdfast " HOLDFAST_VERSION);
-    else if (o.command == COMMAND_BUILD)
-        return gateway_build(&o);
-    return 0;
+        return EXIT_FINE;
+    }
+    return o.command == COMMAND_BUILD ? gateway_build(&o) : gateway_run(&o);
 }

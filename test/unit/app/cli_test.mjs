@@ -1,0 +1,143 @@
+// The command line as people type it: messages, statuses, and `holdfast build`.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+
+const holdfast = process.env.HOLDFAST ?? path.resolve('build/holdfast');
+const root = mkdtempSync(path.join(os.tmpdir(), 'holdfast-cli-'));
+
+after(() => rmSync(root, { recursive: true }));
+
+let count = 0;
+
+function folder(files) {
+  const at = path.join(root, `app${++count}`);
+
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(at, name)), { recursive: true });
+    writeFileSync(path.join(at, name), text);
+  }
+  return at;
+}
+
+const run = (cwd, ...args) => spawnSync(holdfast, args, { cwd, encoding: 'utf8', timeout: 60_000 });
+
+function refuse(cwd, args, ...expected) {
+  const { status, stdout, stderr } = run(cwd, ...args);
+
+  assert.equal(status, 2, stderr);
+  assert.equal(stdout, '');
+  for (const text of expected) assert.ok(stderr.includes(text), `expected ${JSON.stringify(text)} in:\n${stderr}`);
+}
+
+// What a built script returns, evaluated as the worker does.
+async function evaluate(at) {
+  const AsyncFunction = (async () => {}).constructor;
+
+  return new AsyncFunction('__holdfast', `"use strict";${readFileSync(path.join(at, 'worker.js'), 'utf8')}`)({ modules: {} });
+}
+
+test('--help and --version go to stdout', () => {
+  const help = run(root, '--help');
+
+  assert.equal(help.status, 0);
+  for (const word of ['holdfast dev PATH', 'holdfast serve --config FILE', 'holdfast build PATH', '--port N', '--sandbox MODE']) {
+    assert.ok(help.stdout.includes(word), word);
+  }
+  assert.ok(!run(root, 'build', '--help').stdout.includes('--port'));
+  assert.match(run(root, '--version').stdout, /^holdfast \d+\.\d+\.\d+\n$/);
+});
+
+test('wrong options are refused with a message', () => {
+  refuse(root, [], 'expected a command');
+  refuse(root, ['dev', '.', '--prot', '1'], 'did you mean --port?');
+  refuse(root, ['dev', 'nosuch'], 'there is no file or folder nosuch');
+  refuse(root, ['serve', '--config', 'nosuch.toml'], 'there is no file nosuch.toml');
+});
+
+test('a syntax error has the file and the line', () => {
+  const at = folder({ 'app.js': 'const a = 1;\nexport default { fetch( { } };\n' });
+
+  refuse(at, ['build', 'app.js'], 'app.js:2:', 'ERROR');
+  assert.ok(!existsSync(path.join(at, 'dist/holdfast.json')));
+});
+
+test('a binding to a class that is not exported says where', () => {
+  const at = folder({
+    'wrangler.toml': 'main = "app.js"\n\n[[durable_objects.bindings]]\nname = "R"\nclass_name = "Room"\n',
+    'app.js': 'class Room {}\nexport default {};\n',
+  });
+
+  refuse(at, ['build', '.'], 'wrangler.toml:5: class_name "Room"', 'export class Room');
+});
+
+test('an import that is not there has the file and the line', () => {
+  refuse(folder({ 'app.js': '\nimport "nosuch";\nexport default {};\n' }), ['build', 'app.js'], 'app.js:2:', 'nosuch');
+});
+
+test('build makes a function of a TypeScript module with imports of every kind', async () => {
+  const at = folder({
+    'src/app.ts': `
+      import text from './a.txt';
+      import data from './b.bin';
+      import { x } from 'package';
+      import common from './c.cjs';
+      const late = (await import('./late.js')).late;
+      export class Room { n: number = 1 }
+      export default { answer: () => [text, data, x, common.y, late, import.meta.url, typeof this] };
+    `,
+    'src/a.txt': 'hello',
+    'src/b.bin': '\x01\x02',
+    'src/c.cjs': 'exports.y = 3;',
+    'src/late.js': 'export const late = 4;',
+    'node_modules/package/package.json': '{"name": "package", "exports": {"workerd": "./worker.js", "default": "./other.js"}}',
+    'node_modules/package/worker.js': 'export const x = "workerd";',
+    'node_modules/package/other.js': 'export const x = "other";',
+  });
+  const { status, stdout, stderr } = run(at, 'build', 'src/app.ts', '--out', 'out');
+
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout, `built ${at}/out\n`);
+  const exports = await evaluate(path.join(at, 'out'));
+
+  assert.deepEqual(Object.keys(exports).sort(), ['Room', 'default']);
+  const [text, data, ...rest] = exports.default.answer();
+
+  assert.equal(text, 'hello');
+  assert.ok(data instanceof ArrayBuffer);
+  assert.deepEqual([...new Uint8Array(data)], [1, 2]);
+  assert.deepEqual(rest, ['workerd', 3, 4, 'file:///worker.js', 'undefined']);
+  const map = JSON.parse(readFileSync(path.join(at, 'out/worker.js.map'), 'utf8'));
+
+  assert.ok(map.sources.includes('app.ts'), map.sources.join());
+  assert.ok(map.sources.includes('../node_modules/package/worker.js'), map.sources.join());
+  assert.equal(JSON.parse(readFileSync(path.join(at, 'out/holdfast.json'), 'utf8')).app.format, 'modules');
+});
+
+test('build knows the service-worker format and CommonJS', async () => {
+  const at = folder({ 'sw.js': 'addEventListener("fetch", () => {});', 'cjs.js': 'module.exports = { fetch() { return 1; } };' });
+
+  assert.equal(run(at, 'build', 'sw.js', '--out', 'sw').status, 0);
+  assert.equal(JSON.parse(readFileSync(path.join(at, 'sw/holdfast.json'), 'utf8')).app.format, 'service-worker');
+  assert.equal(run(at, 'build', 'cjs.js', '--out', 'cjs').status, 0);
+  assert.equal((await evaluate(path.join(at, 'cjs'))).default.fetch(), 1);
+});
+
+test('build takes the assets along, and no secrets', () => {
+  const at = folder({
+    'wrangler.toml': 'main = "app.js"\n[vars]\nA = "1"\n[assets]\ndirectory = "public"\n',
+    'app.js': 'export default {};',
+    'public/deep/index.html': '<p>',
+    '.dev.vars': 'SECRET=x\n',
+  });
+
+  assert.equal(run(at, 'build', '.').status, 0);
+  assert.equal(readFileSync(path.join(at, 'dist/assets/deep/index.html'), 'utf8'), '<p>');
+  const manifest = readFileSync(path.join(at, 'dist/holdfast.json'), 'utf8');
+
+  assert.deepEqual(JSON.parse(manifest).app.vars, { A: '1' });
+  assert.ok(!manifest.includes('SECRET'));
+});
