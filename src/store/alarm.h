@@ -28,9 +28,4 @@ typedef int alarm_each_fn(void *ctx, struct slice class_key, struct slice id, st
 /* Every alarm of the index, earliest first. How many were given, or an error. */
 int alarm_each(struct store *s, alarm_each_fn *on_alarm, void *ctx, struct err_note *note);
 
-/* The alarm of an actor after a commit that may have changed it: ms, 0 for none. */
-typedef void alarm_changed_fn(void *ctx, uint32_t actor, int64_t due_ms);
-/* Who is told, from within a commit, once it succeeded. It may not call the store. */
-void alarm_on_change(struct store *s, alarm_changed_fn *on_changed, void *ctx);
-
 #endif

@@ -5,9 +5,9 @@
  * it: store_commit_dirty leaves the actor alone until db_release or db_rollback closed the
  * outermost.
  *
- * Errors: -ERR_SQL is the application's mistake (the note has SQLite's text and code) and leaves
- * the actor as it was; -ERR_STORE_LIMIT is a documented limit; -ERR_STORE_IO, -ERR_STORE_FULL and
- * -ERR_STORE_CORRUPT break the actor.
+ * Errors: -ERR_SQL is the application's mistake and leaves the actor as it was; -ERR_STORE_LIMIT is
+ * a documented limit; -ERR_STORE_FULL, -ERR_STORE_IO and -ERR_STORE_CORRUPT are the disk's (store.h
+ * says when they break the actor). The note has SQLite's text with its code.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H

@@ -10,9 +10,10 @@
  * it returned. The number of open files is bounded: the least recently used clean database is
  * closed and opened again when asked for.
  *
- * A write that cannot be kept (disk full, I/O error, corruption) breaks the actor: every later call
- * with its handle returns the same error, the next store_commit_dirty reports it, and only a new
- * handle starts again from what was committed. Nothing here logs.
+ * When uncommitted writes are lost (disk full, I/O error, corruption) the actor is broken: every
+ * later call with its handle returns the same error, the next store_commit_dirty reports it, and
+ * only a new handle starts again from what was committed. The same failure without uncommitted
+ * writes is an error of that call alone. Nothing here logs.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -47,7 +48,9 @@ const struct store_options *store_options(const struct store *s);
  * 0 when the id or the key cannot name a file, or 1,048,575 handles are open.
  */
 uint32_t store_open(struct store *s, struct slice class_key, struct slice id, struct slice name);
-/* Rolls back what was not committed and forgets the handle; 0 or an old handle is nothing. */
+/* Forgets the handle; 0 or an old handle is nothing. What was not committed is rolled back, and the
+ * next store_commit_dirty reports the handle (-ERR_STORE_LOST), so that its output does not leave.
+ */
 void store_close(struct store *s, uint32_t actor);
 /* Borrowed until store_close. NULL for an old handle. */
 struct db *store_find(struct store *s, uint32_t actor);

@@ -1,0 +1,370 @@
+// An Actor: one Durable Object, named CLASS/ID. It lives in this process alone; its instance comes and goes:
+//
+//   COLD ── an event ──► RESTORING ── its sockets are known ──► LIVE ── idle, or an error that breaks it ──► COLD
+//
+// A COLD actor that still has sockets keeps its Ends (websocket.js) while the process lives; one without is forgotten.
+// What may not leave before it is durable: frames are written under the actor's handle while it is dirty (the host drops
+// them when its commit fails), and answers to callers within the process wait for the commit in `waiting`.
+import { announceAlarm, runAlarm, wakingForAlarmFailed } from './alarm.js';
+import { enter, phases, post, run } from './context.js';
+import { DurableObjectState } from './durable_state.js';
+import { Gate } from './gate.js';
+import { host } from './host.js';
+import { native } from './native.js';
+import { carryError, resetBy } from './rpc_error.js';
+import { WebSocketRequestResponsePair } from './websocket.js';
+
+const COLD = 0;
+const RESTORING = 1;
+const LIVE = 2;
+
+const TICKS = 16; // an idle instance goes between 16 and 17 sixteenths of idleMs after its last event
+
+/** What durable.js knows of the application. */
+export const world = { env: undefined, idleMs: 10_000 };
+
+const actors = new Map(); // by "CLASS/ID"
+const byHandle = new Map(); // those that are live, by the handle of their storage
+const restoring = new Map(); // those that wait for RESTORED, by token
+let tokens = 0;
+
+/** Whether no instance is live or about to be. */
+export const asleep = () => byHandle.size === 0 && restoring.size === 0;
+
+/** The actor of class row (durable.js) with that id. */
+export function actorOf(row, id, name) {
+  const key = `${row.name}/${id}`;
+  let actor = actors.get(key);
+  if (actor === undefined) actors.set(key, (actor = new Actor(row, id, key)));
+  actor.name ??= name;
+  return actor;
+}
+
+/** The actor that asked for its sockets with token. */
+export const restoringActor = (token) => restoring.get(token);
+
+/** Every link has sent the sockets it has: the actor wakes. */
+export function finishRestoring(token, request, response) {
+  const actor = restoring.get(token);
+  restoring.delete(token);
+  actor?.restored(request, response);
+}
+
+// From one reset to the next. A stub that has seen one end is broken for ever.
+class Life {
+  error = undefined;
+  /** Calls and events in flight: {fail(error)}. */
+  calls = new Set();
+}
+
+export class Actor {
+  row;
+  id;
+  key;
+  name = undefined;
+
+  state = COLD;
+  /** Its sockets have been restored in this process. */
+  known = false;
+  life = new Life();
+  root = new Gate(this, null);
+  /** The innermost open section, null while it is not live. */
+  top = null;
+  instance = null;
+
+  /** Of its storage; 0 while it is not live. */
+  handle = 0;
+  /** It wrote what is not committed yet. */
+  dirty = false;
+  /** Explicit transactions open: their writes are committed when the outermost ends. */
+  inTransaction = 0;
+  alarmTouched = false;
+  runningAlarm = null;
+
+  /** Hibernatable Ends, oldest first. */
+  sockets = new Set();
+  autoResponse = null;
+  eventTimeout = null;
+
+  touched = false;
+  quietTicks = 0;
+
+  constructor(row, id, key) {
+    this.row = row;
+    this.id = id;
+    this.key = key;
+  }
+
+  /** Runs fn as an event of the instance, waking it first. refused(error): it broke before fn could run. */
+  event(fn, refused) {
+    if (this.state === COLD) this.#wake();
+    this.root.deliver(fn, refused);
+  }
+
+  // --- life
+
+  #wake() {
+    this.state = RESTORING;
+    if (this.known) return this.#construct();
+    restoring.set(++tokens, this);
+    native.link.restoreWant(tokens, this.key);
+  }
+
+  restored(request, response) {
+    this.known = true;
+    this.sockets = new Set([...this.sockets].sort((a, b) => a.since - b.since));
+    this.autoResponse = request === null ? null : new WebSocketRequestResponsePair(request, response);
+    this.#construct();
+  }
+
+  #construct() {
+    this.state = LIVE;
+    this.top = this.root;
+    this.touched = true;
+    this.handle = native.storage.open(this.row.key, this.id, this.name ?? '');
+    byHandle.set(this.handle, this);
+    watchIdle();
+    native.link.actorState(false, this.sockets.size, this.key);
+    try {
+      const { construct, name } = this.row;
+      if (construct === null) throw new Error(`The application does not export a class named "${name}".`);
+      const ctx = new DurableObjectState(this);
+      this.instance = run(this.root, () => new construct(ctx, world.env));
+    } catch (error) {
+      host.uncaught(error);
+      return this.break(resetBy(error));
+    }
+    this.root.pump();
+  }
+
+  tick() {
+    if (this.touched || this.root.pending > 0) {
+      this.touched = false;
+      this.quietTicks = 0;
+    } else if (++this.quietTicks >= TICKS) {
+      this.#sleep();
+    }
+  }
+
+  // Sockets whose other end nobody ever used cannot be kept: the object hears of that, and stays up for it.
+  #sleep() {
+    const stray = [...this.sockets].filter((end) => end.hold === 0 && !end.peerUsed);
+    if (stray.length > 0) return stray.forEach((end) => end.closed(1006, false, '', 0));
+    this.root.die();
+    this.#stop();
+    for (const end of this.sockets) end.face = null;
+  }
+
+  #stop() {
+    if (this.state === LIVE) {
+      byHandle.delete(this.handle);
+      native.storage.close(this.handle);
+      native.link.actorState(true, this.sockets.size, this.key);
+    }
+    Object.assign(this, { state: COLD, top: null, instance: null, handle: 0, dirty: false, inTransaction: 0, alarmTouched: false, quietTicks: 0, root: new Gate(this, null) });
+    if (this.sockets.size === 0) actors.delete(this.key);
+  }
+
+  /** Resets it: callers and what waits get error, uncommitted writes are gone, the next event builds a new instance. */
+  break(error, dropSockets = false) {
+    const { life, root, top } = this;
+    const lost = waiting.filter((one) => one.actor === this);
+    waiting = waiting.filter((one) => one.actor !== this);
+    life.error = error;
+    this.life = new Life();
+    if (dropSockets) {
+      for (const end of this.sockets) end.drop();
+      this.sockets.clear();
+    }
+    for (const end of [...root.ends]) end.drop();
+    this.#stop();
+    root.breakUp(error, top ?? root);
+    for (const one of lost) one.fail(error);
+    for (const call of [...life.calls]) call.fail(error);
+  }
+
+  // --- work in flight
+
+  /** Counts work as pending until it ends: done() is called once, with the promise's fate or with what broke the actor. */
+  track(promise, done) {
+    const { life, root } = this;
+    const end = (error) => {
+      if (!life.calls.delete(call)) return;
+      root.release();
+      done(error);
+    };
+    const call = { fail: end };
+    life.calls.add(call);
+    root.hold();
+    promise.then(() => end(undefined), (error) => end(error ?? new Error(`${error}`)));
+    return call;
+  }
+
+  /**
+   * A call from caller's context: work() as an event. Its value, or error, is handed over once what the object wrote is durable.
+   */
+  call(caller, work, resolve, reject) {
+    const { life } = this;
+    const answer = (settle) => {
+      if (!life.calls.delete(call)) return;
+      caller.release();
+      post(caller, settle);
+    };
+    const call = { fail: (error) => answer(() => reject(error)) };
+    life.calls.add(call);
+    caller.hold();
+    this.event(() => {
+      const { root } = this;
+      const done = (settle) => {
+        root.release();
+        if (this.dirty && life === this.life) afterCommit(this, () => answer(settle), call.fail);
+        else answer(settle);
+      };
+      root.hold();
+      begin(work).then((value) => done(() => resolve(value)), (error) => done(() => reject(carryError(error, this.id))));
+    }, call.fail);
+  }
+
+  /** Writes were made that are not committed yet. */
+  touch() {
+    if (this.dirty) return;
+    this.dirty = true;
+    dirty.add(this);
+  }
+
+  // --- events of hibernatable sockets (called by their Ends)
+
+  socketMessage(end, data, seq) {
+    if (this.state === LIVE && this.root.open) {
+      this.touched = true;
+      enter(this.root);
+      this.#hear(end, data, seq);
+    } else {
+      this.event(() => this.#hear(end, data, seq), this.#refuse(seq));
+    }
+  }
+
+  // It is listed while the handler's synchronous part runs.
+  socketClosed(end, code, reason, clean, seq) {
+    this.event(() => {
+      const { instance } = this;
+      end.leave(!clean);
+      this.#handle(seq, () => instance.webSocketClose?.(end.face, code, reason, clean));
+      this.sockets.delete(end);
+    }, this.#refuse(seq));
+  }
+
+  socketError(end, error, seq) {
+    this.event(() => {
+      const { instance } = this;
+      end.leave(true);
+      this.sockets.delete(end);
+      this.#handle(seq, () => instance.webSocketError?.(end.face, error));
+    }, this.#refuse(seq));
+  }
+
+  #hear(end, data, seq) {
+    const { instance } = this;
+    this.#handle(seq, () => instance.webSocketMessage?.(end.face, data));
+  }
+
+  // A handler that throws is logged; the object and the socket live on. The event is over when its promise is.
+  #handle(seq, work) {
+    let result;
+    try {
+      result = work();
+    } catch (error) {
+      host.uncaught(error);
+    }
+    if (typeof result?.then === 'function') this.track(result, (error) => this.#handled(error, seq));
+    else if (seq !== 0) native.link.ack(seq);
+  }
+
+  #handled(error, seq) {
+    if (error !== undefined) host.uncaught(error);
+    if (seq !== 0) native.link.ack(seq);
+  }
+
+  #refuse(seq) {
+    return (error) => this.#handled(error, seq);
+  }
+
+  // --- alarms (alarm.js)
+
+  alarm(seq, due) {
+    const acknowledge = () => native.link.ack(seq);
+    this.event(() => runAlarm(this, due, acknowledge), (error) => {
+      host.uncaught(error);
+      wakingForAlarmFailed(this);
+      acknowledge();
+    });
+  }
+}
+
+/** The promise of work()'s value, exceptions included. */
+export async function begin(work) {
+  return work();
+}
+
+// --- the output gate ----------------------------------------------------------------------------------------------------------
+
+const dirty = new Set();
+let waiting = []; // {actor, fn(), fail(error)}
+
+/** fn() once what the actor wrote so far is durable, fail(error) when it is lost. */
+export function afterCommit(actor, fn, fail) {
+  waiting.push({ actor, fn, fail });
+}
+
+phases.commit = () => {
+  if (waiting.length === 0) return false;
+  for (const actor of new Set(waiting.map((one) => one.actor))) commit(actor);
+  const ready = waiting;
+  waiting = [];
+  for (const one of ready) one.fn();
+  return true;
+};
+
+phases.end = () => {
+  for (const actor of dirty) {
+    announceAlarm(actor);
+    actor.dirty = false;
+  }
+  dirty.clear();
+};
+
+function commit(actor) {
+  if (!actor.dirty) return;
+  try {
+    announceAlarm(actor);
+    native.storage.commit(actor.handle);
+    actor.dirty = false;
+    dirty.delete(actor);
+  } catch (error) {
+    host.uncaught(error);
+    actor.break(resetBy(error));
+  }
+}
+
+/** Hook: the host could not commit what an actor wrote, and has dropped its frames. */
+export function commitFailed(handle, text) {
+  const error = new Error(text);
+  const actor = byHandle.get(handle);
+  if (actor === undefined) return;
+  host.uncaught(error);
+  actor.break(resetBy(error));
+}
+
+// --- idle instances ------------------------------------------------------------------------------------------------------------
+
+let watching = false;
+
+function watchIdle() {
+  if (watching) return;
+  watching = true;
+  host.setTimeout(() => {
+    watching = false;
+    for (const actor of byHandle.values()) actor.tick();
+    if (byHandle.size > 0) watchIdle();
+  }, world.idleMs / TICKS);
+}

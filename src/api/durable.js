@@ -1,0 +1,220 @@
+// Durable Objects as callers see them (namespaces and stubs), and the hooks by which the gateway's events reach them.
+import { actorOf, finishRestoring, restoringActor, world } from './actor.js';
+import { current, post, stateless } from './context.js';
+import { isId, namedId, parsedId, randomId, rowOf } from './durable_id.js';
+import { native } from './native.js';
+import { Request, Response } from './fetch_classes.js';
+import { rpcTargetOf, rpcProperty } from './rpc.js';
+import { finish, wrongArgument } from './webidl.js';
+import { End, sockets, transfer } from './websocket.js';
+
+export { asleep, commitFailed } from './actor.js';
+
+const NO_JURISDICTION = 'Jurisdiction restrictions are not implemented in workerd.';
+
+// --- the application ------------------------------------------------------------------------------------------------------------
+
+const classes = new Map(); // by name: {name, key, sqlite, construct}
+
+/** The application is known: config (START), what its module exports, and its env. Before any event. */
+export function setup(config, exports, env) {
+  const { idle_ms: idle, sync, limits, classes: rows } = config.durable ?? {};
+  world.env = env;
+  if (idle > 0) world.idleMs = idle;
+  native.storage.configure(sync === 'normal', limits?.key ?? 0, limits?.value ?? 0, limits?.database ?? 0);
+  for (const { name, key, sqlite } of rows ?? []) {
+    const construct = typeof exports[name] === 'function' ? exports[name] : null;
+    classes.set(name, { name, key: key ?? `${config.name}-${name}`, sqlite: sqlite !== false, construct });
+  }
+  reportAlarms();
+}
+
+function reportAlarms() {
+  const names = new Map([...classes.values()].map((row) => [row.key, row.name]));
+  for (const [key, id, name, due] of native.storage.alarms()) {
+    if (names.has(key)) native.link.alarmSet(due, `${names.get(key)}/${id}`, name);
+  }
+}
+
+/** env's value for a binding to the class of that name. */
+export function namespace(className) {
+  const row = classes.get(className);
+  if (row === undefined) throw new Error(`There is no Durable Object class "${className}" in the configuration.`);
+  return new DurableObjectNamespace(internal, row);
+}
+
+// --- namespaces and stubs --------------------------------------------------------------------------------------------------------
+
+const internal = Symbol('internal');
+
+export class DurableObjectNamespace {
+  #row;
+
+  constructor(token, row) {
+    if (token !== internal) throw new TypeError('Illegal constructor');
+    this.#row = row;
+  }
+
+  newUniqueId(options) {
+    this.jurisdiction(options?.jurisdiction);
+    return randomId(this.#row);
+  }
+
+  idFromName(name) {
+    if (arguments.length === 0) throw wrongArgument('idFromName', 'DurableObjectNamespace', 1, 'string');
+    return namedId(this.#row, `${name}`);
+  }
+
+  idFromString(hex) {
+    if (arguments.length === 0) throw wrongArgument('idFromString', 'DurableObjectNamespace', 1, 'string');
+    return parsedId(this.#row, `${hex}`);
+  }
+
+  get(id, options) {
+    if (!isId(id)) throw wrongArgument('get', 'DurableObjectNamespace', 1, 'DurableObjectId');
+    checkRouting(options);
+    return stub(rowOf(id), id);
+  }
+
+  getByName(name, options) {
+    if (arguments.length === 0) throw wrongArgument('getByName', 'DurableObjectNamespace', 1, 'string');
+    checkRouting(options);
+    return stub(this.#row, namedId(this.#row, `${name}`));
+  }
+
+  jurisdiction(name) {
+    if (name !== undefined && name !== null) throw new Error(NO_JURISDICTION);
+    return this;
+  }
+}
+
+finish(DurableObjectNamespace);
+
+function checkRouting(options) {
+  const mode = options?.routingMode;
+  if (mode !== undefined && mode !== 'primary-only') throw new RangeError(`unknown routingMode: ${mode}`);
+}
+
+// What a stub leads to. `life` is the actor's (actor.js) that it first reached: once that is over, it is broken for ever.
+class Channel {
+  life = undefined;
+
+  constructor(row, id) {
+    this.row = row;
+    this.id = id;
+  }
+
+  /** work(instance) as an event of the object; calls arrive in order. The promise of its value, delivered to the caller. */
+  call(work) {
+    const caller = current();
+    return new Promise((resolve, reject) => {
+      caller.hold();
+      post(stateless, () => {
+        caller.release();
+        const actor = actorOf(this.row, `${this.id}`, this.id.name);
+        if (this.life?.error === undefined) this.life = actor.life;
+        if (this.life.error !== undefined) post(caller, () => reject(this.life.error));
+        else actor.call(caller, () => work(actor.instance), resolve, reject);
+      });
+    });
+  }
+}
+
+export class DurableObjectStub {
+  #channel;
+
+  constructor(token, channel) {
+    if (token !== internal) throw new TypeError('Illegal constructor');
+    this.#channel = channel;
+    this.id = channel.id;
+    if (channel.id.name !== undefined) this.name = channel.id.name;
+  }
+
+  async fetch(input, init) {
+    const request = new Request(input, init);
+    return this.#channel.call((instance) => answer(instance, request));
+  }
+}
+
+finish(DurableObjectStub);
+
+async function answer(instance, request) {
+  if (typeof instance.fetch !== 'function') throw new Error('Handler does not export a fetch() function.');
+  const response = await instance.fetch(request);
+  if (!(response instanceof Response)) {
+    throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
+  }
+  const { webSocket } = response;
+  if (webSocket === null) return response;
+  return new Response(null, { status: 101, headers: response.headers, webSocket: transfer(webSocket) });
+}
+
+// Members of the class, else a remote method or property of that name.
+function stub(row, id) {
+  const channel = new Channel(row, id);
+  const target = new DurableObjectStub(internal, channel);
+  const root = rpcTargetOf((work) => channel.call(work));
+  return new Proxy(target, {
+    get(_, key) {
+      if (typeof key === 'symbol' || key === 'then') return Reflect.get(target, key, target);
+      if (key in target) {
+        const value = Reflect.get(target, key, target);
+        return typeof value === 'function' && key !== 'constructor' ? value.bind(target) : value;
+      }
+      return rpcProperty(root, [key]);
+    },
+  });
+}
+
+// --- hooks: messages of the link -------------------------------------------------------------------------------------------------
+
+const owners = new Map(); // holds whose Ends are not here (yet): [actor's key, name]
+
+// "CLASS/ID" and the name, or "". Undefined when the class is not in this application any more.
+function actorByKey(key, name) {
+  const slash = key.lastIndexOf('/');
+  const row = classes.get(key.slice(0, slash));
+  return row && actorOf(row, key.slice(slash + 1), name === '' ? undefined : name);
+}
+
+/** Hook: hold belongs to the actor of that key; before its first event in this process. */
+export function wsOwner(hold, key, name) {
+  if (!sockets.has(hold)) owners.set(hold, [key, name]);
+}
+
+/** An event (`message`, `closed`, `error`, with End's arguments, the last is seq) of a hold that has no End here. */
+export function orphan(hold, event, ...args) {
+  const seq = args.at(-1);
+  const owner = owners.get(hold);
+  const actor = owner && actorByKey(...owner);
+  const deliver = () => {
+    const end = sockets.get(hold);
+    owners.delete(hold);
+    if (end === undefined) native.link.ack(seq);
+    else end[event](...args);
+  };
+  if (actor === undefined) deliver();
+  else actor.event(deliver, () => native.link.ack(seq));
+}
+
+/** Hook: one socket of the actor that asked with token. */
+export function restore(token, hold, closing, since, autoAt, name, tags, url, protocol, attachment) {
+  const actor = restoringActor(token);
+  if (actor === undefined || sockets.has(hold)) return;
+  if (name !== '') actor.name ??= name;
+  actor.sockets.add(End.restored(actor, hold, {
+    closing: Boolean(closing), since, autoAt, tags, protocol, attachment: attachment.byteLength === 0 ? null : attachment,
+  }));
+}
+
+/** Hook: every link has sent what it has. */
+export function restored(token, request, response) {
+  finishRestoring(token, request, response);
+}
+
+/** Hook: an alarm is due. */
+export function alarm(seq, due, key, name) {
+  const actor = actorByKey(key, name);
+  if (actor === undefined) native.link.ack(seq);
+  else actor.alarm(seq, due);
+}
