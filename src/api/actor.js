@@ -126,8 +126,9 @@ export class Actor {
     watchIdle();
     native.link.actorState(false, this.sockets.size, this.key);
     try {
-      const { construct, name } = this.row;
-      if (construct === null) throw new Error(`The application does not export a class named "${name}".`);
+      const { exports, name } = this.row;
+      const construct = exports[name];
+      if (typeof construct !== 'function') throw new Error(`The application does not export a class named "${name}".`);
       const ctx = new DurableObjectState(this);
       this.instance = run(this.root, () => new construct(ctx, world.env));
     } catch (error) {

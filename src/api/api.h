@@ -51,6 +51,7 @@ struct api {
     void *host;
     struct api_facts facts;
     struct js_ref native;
+    struct store *store; /* of storage.c; NULL before START */
     struct buf scratch; /* for one native call */
     struct buf list;    /* for LIST fields */
 };

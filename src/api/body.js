@@ -293,6 +293,13 @@ function withCoding(source, coding) {
   return coding === undefined ? plain : encodedPipe(plain, coding);
 }
 
+/** The stream that a body was made of, when it may go on for ever; else null. */
+export function endlessStream(body) {
+  const source = sourceOf(body);
+  if (!(source instanceof ReadableStream)) return null;
+  return untouchedPipe(source)?.length >= 0 ? null : source;
+}
+
 /* Leaving for the link */
 
 /** A body on its way out, not all there yet. */

@@ -3,8 +3,10 @@ import { actorOf, finishRestoring, restoringActor, world } from './actor.js';
 import { current, post, stateless } from './context.js';
 import { isId, namedId, parsedId, randomId, rowOf } from './durable_id.js';
 import { native } from './native.js';
-import { Request, Response } from './fetch_classes.js';
-import { rpcTargetOf, rpcProperty } from './rpc.js';
+import { Request } from './request.js';
+import { Response } from './response.js';
+import { passByReference, reachActor, rpcProperty } from './rpc.js';
+import { watchedResponse } from './durable_body.js';
 import { finish, wrongArgument } from './webidl.js';
 import { End, sockets, transfer } from './websocket.js';
 
@@ -14,17 +16,16 @@ const NO_JURISDICTION = 'Jurisdiction restrictions are not implemented in worker
 
 // --- the application ------------------------------------------------------------------------------------------------------------
 
-const classes = new Map(); // by name: {name, key, sqlite, construct}
+const classes = new Map(); // by name: {name, key, sqlite, exports}: exports[name] is the class once the module has been evaluated
 
-/** The application is known: config (START), what its module exports, and its env. Before any event. */
+/** The application is known: config (START), what its module will export, and its env. Before its evaluation. */
 export function setup(config, exports, env) {
   const { idle_ms: idle, sync, limits, classes: rows } = config.durable ?? {};
   world.env = env;
   if (idle > 0) world.idleMs = idle;
   native.storage.configure(sync === 'normal', limits?.key ?? 0, limits?.value ?? 0, limits?.database ?? 0);
   for (const { name, key, sqlite } of rows ?? []) {
-    const construct = typeof exports[name] === 'function' ? exports[name] : null;
-    classes.set(name, { name, key: key ?? `${config.name}-${name}`, sqlite: sqlite !== false, construct });
+    classes.set(name, { name, key: key ?? `${config.name}-${name}`, sqlite: sqlite !== false, exports });
   }
   reportAlarms();
 }
@@ -104,7 +105,7 @@ class Channel {
     this.id = id;
   }
 
-  /** work(instance) as an event of the object; calls arrive in order. The promise of its value, delivered to the caller. */
+  /** work(instance, actor) as an event of the object; calls arrive in order. The promise of its value, delivered to the caller. */
   call(work) {
     const caller = current();
     return new Promise((resolve, reject) => {
@@ -114,7 +115,7 @@ class Channel {
         const actor = actorOf(this.row, `${this.id}`, this.id.name);
         if (this.life?.error === undefined) this.life = actor.life;
         if (this.life.error !== undefined) post(caller, () => reject(this.life.error));
-        else actor.call(caller, () => work(actor.instance), resolve, reject);
+        else actor.call(caller, () => work(actor.instance, actor), resolve, reject);
       });
     });
   }
@@ -132,20 +133,20 @@ export class DurableObjectStub {
 
   async fetch(input, init) {
     const request = new Request(input, init);
-    return this.#channel.call((instance) => answer(instance, request));
+    return this.#channel.call((instance, actor) => answer(instance, actor, request));
   }
 }
 
 finish(DurableObjectStub);
 
-async function answer(instance, request) {
+async function answer(instance, actor, request) {
   if (typeof instance.fetch !== 'function') throw new Error('Handler does not export a fetch() function.');
   const response = await instance.fetch(request);
   if (!(response instanceof Response)) {
     throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
   }
   const { webSocket } = response;
-  if (webSocket === null) return response;
+  if (webSocket === null) return watchedResponse(response, actor.root);
   return new Response(null, { status: 101, headers: response.headers, webSocket: transfer(webSocket) });
 }
 
@@ -153,17 +154,17 @@ async function answer(instance, request) {
 function stub(row, id) {
   const channel = new Channel(row, id);
   const target = new DurableObjectStub(internal, channel);
-  const root = rpcTargetOf((work) => channel.call(work));
-  return new Proxy(target, {
+  const reach = reachActor((work) => channel.call(work));
+  return passByReference(new Proxy(target, {
     get(_, key) {
       if (typeof key === 'symbol' || key === 'then') return Reflect.get(target, key, target);
       if (key in target) {
         const value = Reflect.get(target, key, target);
         return typeof value === 'function' && key !== 'constructor' ? value.bind(target) : value;
       }
-      return rpcProperty(root, [key]);
+      return rpcProperty(reach, [key]);
     },
-  });
+  }));
 }
 
 // --- hooks: messages of the link -------------------------------------------------------------------------------------------------

@@ -10,4 +10,6 @@ struct api;
 #include "api/modules.def"
 #undef API_MODULE
 
+void api_storage_close(struct api *api);
+
 #endif
