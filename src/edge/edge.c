@@ -365,23 +365,33 @@ static struct http1_options http_options(const struct edge *e)
     return o;
 }
 
+struct edge_listener *edge_open_door(struct edge *e, enum edge_door door)
+{
+    struct edge_listener *li = &e->listeners[e->n_listeners];
+    const struct http1_options o = http_options(e);
+
+    if (e->n_listeners == EDGE_LISTENERS)
+        return NULL;
+    e->n_listeners++;
+    *li = (struct edge_listener){.edge = e, .door = door};
+    li->http = http1_server_open(e->loop, &o, &server_facts, li);
+    return li;
+}
+
 int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t port,
                 uint16_t *ret_port, struct err_note *note)
 {
     const struct listen_options o = {.host = host, .port = port};
-    struct edge_listener *li = &e->listeners[e->n_listeners];
-    struct http1_options http = http_options(e);
+    struct edge_listener *li = edge_open_door(e, door);
 
-    if (e->n_listeners == EDGE_LISTENERS)
+    if (!li)
         return err_notef(note, -ERR_CONFIG, "more than %d listeners", EDGE_LISTENERS);
-    *li = (struct edge_listener){.edge = e, .door = door};
-    li->http = http1_server_open(e->loop, &http, &server_facts, li);
     li->listener = listen_open(e->loop, &o, &listen_facts, li, note);
     if (!li->listener) {
         http1_server_close(li->http);
+        e->n_listeners--;
         return -ERR_OS;
     }
-    e->n_listeners++;
     if (ret_port)
         *ret_port = listen_port(li->listener);
     return 0;
