@@ -320,6 +320,9 @@ static void on_loaded(void *arg, struct loaded *take_x, struct slice text)
         open_edges(r, take_x);
     else if (take_x)
         reload(r, take_x);
+    else
+        log_event(&r->log, LOG_WARN, "app.unchanged",
+                  F_NAME("why", "the new code cannot be built"));
     if (r->is_stale && !r->stops)
         load(r);
 }
