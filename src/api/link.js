@@ -1,7 +1,8 @@
 // Exchanges over the link: requests that come in and their responses, requests that go out and their answers. Bodies flow
 // under credit, both ways: who receives grants what it took, who sends waits when its window is used up.
 import { onAbort } from './abort.js';
-import { stateless, current, run } from './context.js';
+import { current, run, stateless } from './context.js';
+import { orphan } from './durable.js';
 import { encodeText } from './encoding.js';
 import { host } from './host.js';
 import { native } from './native.js';
@@ -9,6 +10,7 @@ import { Pipe } from './pipe.js';
 import { abortRequest, incomingRequest } from './request.js';
 import { outgoingResponse } from './response.js';
 import { report, reportText } from './uncaught.js';
+import { abandon, abortSocket, checkReturnable, couple, flush, outgoing, sockets } from './websocket.js';
 
 const { link } = native;
 
@@ -191,15 +193,30 @@ class Exchange {
       const parts = outgoingResponse(response);
       if (parts === undefined) throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
       if (this.gone) this.discard(parts);
+      else if (parts.webSocket !== null) this.upgrade(parts);
       else this.send(parts);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  discard({ body }) {
+  discard({ body, webSocket }) {
     this.responded = true;
+    if (webSocket !== null) abandon(webSocket);
     if (typeof body?.cancel === 'function') Promise.resolve(body.cancel(new Error(LOST))).catch(() => {});
+    this.finished();
+  }
+
+  upgrade({ reason, head, webSocket }) {
+    if (this.hold === 0) {
+      throw new TypeError(
+        'Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".');
+    }
+    checkReturnable(webSocket);
+    this.responded = true;
+    flush();
+    link.response(this.id, 101, this.hold, NONE, 0, reason, head);
+    couple(webSocket, this.hold);
     this.finished();
   }
 
@@ -332,6 +349,7 @@ class Call {
     calls.set(this.id, this);
     const bytes = typeof body === 'string' ? encodeText(body) : body;
     const kind = bytes === null ? NONE : bytes.length < 0 ? STREAM : LENGTH;
+    flush();
     link.fetch(this.id, redirect, upgrade, kind, kind === LENGTH ? bytes.length : 0, service, `${method} ${url}\n${head}`);
     if (bytes === null) return;
     this.sink = new Sink(this.id, () => {});
@@ -340,6 +358,7 @@ class Call {
 
   answered(status, hold, kind, length, reason, url, head) {
     this.settled = true;
+    if (hold !== 0) this.socket = outgoing(hold);
     if (kind !== NONE) {
       const inflow = new Inflow(this.id, () => {
         if (this.over) return;
@@ -362,6 +381,7 @@ class Call {
 
   // Its signal was aborted.
   abort(reason) {
+    if (this.socket !== null) return abortSocket(this.socket);
     if (this.over) return;
     if (this.id === 0) waiting.splice(waiting.indexOf(this), 1);
     else link.cancel(this.id);
@@ -451,4 +471,31 @@ export function cancel(id) {
   const call = calls.get(id);
   if (call !== undefined) call.sink?.stop(); // the server wants no more of the body
   else exchanges.get(id)?.cancel();
+}
+
+// --- hooks: WebSockets; an End (websocket.js) acknowledges its events itself ------------------------------------------------------
+
+export function wsMessage(hold, seq, data) {
+  cameFrom(hold);
+  const end = sockets.get(hold);
+  if (end === undefined) orphan(hold, 'message', data, seq);
+  else end.message(data, seq);
+}
+
+export function wsClosed(hold, seq, code, clean, reason) {
+  cameFrom(hold);
+  const end = sockets.get(hold);
+  if (end === undefined) orphan(hold, 'closed', code, clean, reason, seq);
+  else end.closed(code, clean, reason, seq);
+}
+
+export function wsError(hold, seq, code, text) {
+  cameFrom(hold);
+  const end = sockets.get(hold);
+  if (end === undefined) orphan(hold, 'error', code, text, seq);
+  else end.error(code, text, seq);
+}
+
+export function wsAuto(hold, ms) {
+  sockets.get(hold)?.auto(ms);
 }

@@ -3,6 +3,7 @@ import { console } from './console.js';
 import { quiet, settle } from './context.js';
 import { allFlags, flag } from './flags.js';
 import { DOMException } from './domexception.js';
+import * as durable from './durable.js';
 import { host } from './host.js';
 import * as life from './life.js';
 import * as link from './link.js';
@@ -11,6 +12,7 @@ import { global as globals, native } from './native.js';
 import * as timers from './timers.js';
 import { scope } from './uncaught.js';
 import { webGlobals } from './web.js';
+import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from './websocket.js';
 
 host.flag = flag;
 
@@ -43,6 +45,9 @@ install({
   setImmediate,
   setInterval,
   setTimeout,
+  WebSocket,
+  WebSocketPair,
+  WebSocketRequestResponsePair,
 });
 
 // --- hooks ----------------------------------------------------------------------------------------------------------------------------
@@ -56,17 +61,17 @@ export const hooks = {
   cancel: link.cancel,
   response: link.response,
   fail: link.fail,
-  wsMessage() {},
-  wsClosed() {},
-  wsError() {},
-  wsAuto() {},
-  wsOwner() {},
-  restore() {},
-  restored() {},
-  alarm() {},
-  commitFailed() {},
+  wsMessage: link.wsMessage,
+  wsClosed: link.wsClosed,
+  wsError: link.wsError,
+  wsAuto: link.wsAuto,
+  wsOwner: durable.wsOwner,
+  restore: durable.restore,
+  restored: durable.restored,
+  alarm: durable.alarm,
+  commitFailed: durable.commitFailed,
   timer: timers.timer,
-  settle: () => settle() || life.rest(quiet()),
+  settle: () => settle() || life.rest(quiet() && durable.asleep()),
   drain: life.drain,
   stats: life.stats,
   overran: life.overran,

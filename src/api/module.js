@@ -1,13 +1,15 @@
 // The application: its script is evaluated once, as the body of an async function (so that top-level await works and nothing
 // but its parameters is in scope), and what that returns are the module's exports.
 import { log } from './console.js';
-import { requireEvent, setEvaluating } from './context.js';
+import { current, requireEvent, setEvaluating, stateless } from './context.js';
+import { namespace, setup } from './durable.js';
 import { dispatch, fetchEvent, fetchEventAnswer, isHeard } from './events.js';
 import { fetchWith } from './fetch.js';
 import { allFlags, flag, setFlags } from './flags.js';
 import { global as globals, native } from './native.js';
 import { host } from './host.js';
 import { inspect, errorTitle } from './inspect.js';
+import { serviceStub } from './rpc.js';
 import { isRequest, Request } from './request.js';
 import { lineText, SCRIPT, setSourceMap, stackText } from './source_map.js';
 import { report, scope, setShowsErrors } from './uncaught.js';
@@ -45,6 +47,12 @@ function configure() {
   if (config.dev !== true) native.module.watch(false);
   globals.Cloudflare.compatibilityFlags = allFlags();
   for (const name of unknown) log(WARN, '', `compatibility flag "${name}" is not known here and has no effect`);
+  Object.assign(modules['cloudflare:workers'], {
+    env: flag('disallow_importable_env') ? {} : env,
+    exports: loops,
+    waitUntil: (promise) => current().until(Promise.resolve(promise).catch(report)),
+  });
+  setup(config, exported, env);
   for (const binding of config.bindings ?? []) bind(binding);
   if (config.format === 'service-worker') install(env);
 }
@@ -65,6 +73,7 @@ async function evaluate(script) {
 
 function ready(exports) {
   Object.assign(exported, exports);
+  fillLoops();
   for (const binding of config.bindings ?? []) checkBinding(binding);
   const handlers = config.format === 'service-worker' ? serviceWorker() : moduleHandlers();
   const classes = Object.keys(exported).filter((name) => typeof exported[name] === 'function');
@@ -111,6 +120,7 @@ function valueOf(binding) {
   switch (binding.type) {
     case 'text':
     case 'json': return binding.value;
+    case 'durable_object': return namespace(binding.class);
     case 'service': return binding.self ? selfService(binding) : new Fetcher(internal, fetchWith(binding.service));
     case 'assets': return new Fetcher(internal, fetchWith(binding.service));
     default: return undefined;
@@ -135,11 +145,22 @@ export class Fetcher {
 
 // A binding to this same application: its handler is called, nothing leaves the process.
 function selfService({ entrypoint, props }) {
-  return new Fetcher(internal, async (input, init) => {
-    requireEvent();
-    const request = isRequest(input) && init === undefined ? input : new Request(input, init);
-    return callFetch(exported[entrypoint ?? 'default'], request, new ExecutionContext(internal, detached, props));
+  const entry = () => exported[entrypoint ?? 'default'];
+  const context = () => new ExecutionContext(internal, detached, props);
+  return serviceStub({
+    context: stateless,
+    instance: () => instanceOf(entry(), context()),
+    async fetch(input, init) {
+      requireEvent();
+      const request = isRequest(input) && init === undefined ? input : new Request(input, init);
+      return callFetch(entry(), request, context());
+    },
   });
+}
+
+function instanceOf(entry, ctx) {
+  if (isEntrypoint(entry)) return new entry(ctx, env);
+  throw new TypeError('The receiving entrypoint does not support RPC, because it is no class that extends `WorkerEntrypoint`.');
 }
 
 // waitUntil of a call that is no event of its own.
@@ -170,18 +191,16 @@ class ExecutionContext {
   }
 
   get exports() {
-    return flag('enable_ctx_exports') ? loopback() : undefined;
+    return flag('enable_ctx_exports') ? loops : undefined;
   }
 }
 
-let loops;
-
 // ctx.exports.Name: a stub of each of the module's own exports.
-function loopback() {
-  if (loops !== undefined) return loops;
-  loops = {};
-  for (const name of Object.keys(exported)) loops[name] = selfService({ entrypoint: name });
-  return loops;
+const loops = {};
+
+function fillLoops() {
+  const classes = new Set((config.durable?.classes ?? []).map(({ name }) => name));
+  for (const name of Object.keys(exported)) loops[name] = classes.has(name) ? namespace(name) : selfService({ entrypoint: name });
 }
 
 const handlerNames = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'tailStream', 'test', 'connect'];

@@ -1,8 +1,9 @@
 // The platform's modules ("cloudflare:workers", …), as the application imports them: files of src/api/modules take their
 // exports from here, by the hidden parameter of the application's function.
+import { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub } from './rpc.js';
 import { WorkerEntrypoint } from './worker_entrypoint.js';
 
-/** By specifier. */
+/** By specifier. module.js adds what depends on the application. */
 export const modules = {
-  'cloudflare:workers': { WorkerEntrypoint },
+  'cloudflare:workers': { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, WorkerEntrypoint },
 };

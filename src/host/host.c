@@ -12,6 +12,7 @@
 #include "host/host_int.h"
 #include "host/limits.h"
 #include "js/native.h"
+#include "store/store.h"
 
 enum {
     SETTLE_MAX = 1000,    /* rounds of settle() for one batch; more is a bug of ours */
@@ -47,7 +48,7 @@ static void on_ack(void *arg, uint64_t seq)
     host__flush_later(h);
     h->finished++;
     if (e)
-        outbox_ack(&e->out, h->actor, seq);
+        outbox_ack(&e->out, seq);
 }
 
 static void on_as(void *arg, uint32_t actor)
@@ -175,8 +176,8 @@ static void on_commit_failed(void *arg, uint32_t actor, int err, const char *tex
 /* What a batch wrote is durable when this returns, or its actor's frames are dropped. */
 static void commit(struct host *h)
 {
-    (void)on_commit_failed;
-    (void)h;
+    if (h->api.store && store_is_dirty(h->api.store))
+        (void)store_commit_dirty(h->api.store, on_commit_failed, h);
 }
 
 /* The turn that overran is guilty of this whole batch: nothing of it leaves, the gateway delivers its

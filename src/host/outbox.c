@@ -44,10 +44,10 @@ struct buf *outbox_frame(struct outbox *o, uint32_t actor)
     return &o->frames;
 }
 
-void outbox_ack(struct outbox *o, uint32_t actor, uint64_t seq)
+void outbox_ack(struct outbox *o, uint64_t seq)
 {
     o->acks = room(o->acks, o->n_acks, &o->cap_acks, sizeof(*o->acks));
-    o->acks[o->n_acks++] = (struct outbox_ack){actor, seq};
+    o->acks[o->n_acks++] = seq;
 }
 
 static size_t run_end(const struct outbox *o, size_t i)
@@ -55,8 +55,7 @@ static size_t run_end(const struct outbox *o, size_t i)
     return i + 1 < o->n_runs ? o->runs[i + 1].begin : o->frames.n;
 }
 
-/* Moves what stays to the front of the buffer. */
-static void drop_runs(struct outbox *o, uint32_t actor)
+void outbox_drop(struct outbox *o, uint32_t actor)
 {
     size_t kept_runs = 0;
     size_t kept = 0;
@@ -72,32 +71,21 @@ static void drop_runs(struct outbox *o, uint32_t actor)
         kept += n;
     }
     o->n_runs = kept_runs;
-    o->frames.n = kept;
-}
-
-void outbox_drop(struct outbox *o, uint32_t actor)
-{
-    size_t kept = 0;
-
-    if (o->n_runs)
-        drop_runs(o, actor);
-    for (size_t i = 0; i < o->n_acks; i++)
-        if (o->acks[i].actor != actor)
-            o->acks[kept++] = o->acks[i];
-    o->n_acks = kept;
+    if (o->frames.n)
+        o->frames.n = kept;
 }
 
 /* Pairs of u64 (first, count); events mostly finish in the order in which they came. */
 static void put_acks(struct outbox *o)
 {
     struct buf ranges;
-    uint64_t range[2] = {o->acks[0].seq, 0};
+    uint64_t range[2] = {o->acks[0], 0};
 
     buf_init(&ranges, o->n_acks * sizeof(range));
     for (size_t i = 0; i < o->n_acks; i++) {
-        if (o->acks[i].seq != range[0] + range[1]) {
+        if (o->acks[i] != range[0] + range[1]) {
             (void)buf_add(&ranges, slice_make(range, sizeof(range)));
-            range[0] = o->acks[i].seq;
+            range[0] = o->acks[i];
             range[1] = 0;
         }
         range[1]++;

@@ -2,9 +2,9 @@
  * What one batch of turns wants to say on one link, held back until the commit behind it.
  *
  * Frames are appended to one buffer, in runs that belong to an actor (0: to nobody). After the commit
- * the runs and ACKs of actors whose commit failed are dropped, then everything left moves to the
- * queue in one piece, the ACKs of finished events behind it, and leaves with as few writes as the
- * system allows. Bounds: a batch holds at most OUTBOX_BATCH_MAX; the host takes no more events while
+ * the runs of actors whose commit failed are dropped, then everything left moves to the queue in one
+ * piece, the ACKs of finished events behind it, and leaves with as few writes as the system allows.
+ * (An event whose commit failed is finished as well: it was logged, and would fail again.) Bounds: a batch holds at most OUTBOX_BATCH_MAX; the host takes no more events while
  * OUTBOX_HIGH bytes wait in the queue, which therefore never holds more than both together.
  */
 #ifndef HOST_OUTBOX_H
@@ -22,16 +22,11 @@ struct outbox_run {
     size_t begin; /* in frames; it ends where the next one begins */
 };
 
-struct outbox_ack {
-    uint32_t actor;
-    uint64_t seq;
-};
-
 struct outbox {
     struct buf frames; /* of this batch */
     struct outbox_run *runs;
     size_t n_runs, cap_runs;
-    struct outbox_ack *acks;
+    uint64_t *acks; /* seqs of finished events */
     size_t n_acks, cap_acks;
     struct buf queue; /* committed, not yet written */
     size_t sent;      /* of queue */
@@ -42,9 +37,9 @@ void outbox_done(struct outbox *o);
 
 /* Where to append the next frame of actor. Borrowed until the next call. */
 struct buf *outbox_frame(struct outbox *o, uint32_t actor);
-/* Event seq is finished, under actor. */
-void outbox_ack(struct outbox *o, uint32_t actor, uint64_t seq);
-/* Forgets what actor wrote and acknowledged in this batch. */
+/* Event seq is finished. */
+void outbox_ack(struct outbox *o, uint64_t seq);
+/* Forgets what actor wrote in this batch. */
 void outbox_drop(struct outbox *o, uint32_t actor);
 /* Forgets the whole batch. */
 void outbox_discard(struct outbox *o);

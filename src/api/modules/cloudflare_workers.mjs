@@ -1,0 +1,3 @@
+// `cloudflare:workers` (src/api/modules.js).
+export const { DurableObject, env, exports, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, waitUntil, WorkerEntrypoint } =
+  __holdfast.modules['cloudflare:workers'];
