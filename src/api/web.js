@@ -4,6 +4,7 @@ import { Blob, File } from './blob.js';
 import { Body } from './body.js';
 import { MessageChannel, MessagePort } from './channel.js';
 import { structuredClone } from './clone.js';
+import { Crypto, crypto, CryptoKey, SubtleCrypto } from './crypto.js';
 import { DOMException } from './domexception.js';
 import * as encoding from './encoding.js';
 import * as events from './events.js';
@@ -28,11 +29,11 @@ const {
 
 export const webGlobals = {
   AbortController, AbortSignal, atob, Blob, Body, btoa, ByteLengthQueuingStrategy, CloseEvent, CompressionStream, CountQueuingStrategy,
-  CustomEvent, DecompressionStream, DOMException, ErrorEvent, Event, EventTarget, ExtendableEvent, fetch, FetchEvent, File,
+  Crypto, crypto, CryptoKey, CustomEvent, DecompressionStream, DOMException, ErrorEvent, Event, EventTarget, ExtendableEvent, fetch, FetchEvent, File,
   FixedLengthStream, FormData, Headers, IdentityTransformStream, MessageChannel, MessageEvent, MessagePort, navigator, performance,
   PromiseRejectionEvent, queueMicrotask, ReadableByteStreamController, ReadableStream, ReadableStreamBYOBReader,
   ReadableStreamBYOBRequest, ReadableStreamDefaultController, ReadableStreamDefaultReader, reportError, Request, Response, scheduler,
-  structuredClone, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, TransformStream, TransformStreamDefaultController,
+  structuredClone, SubtleCrypto, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, TransformStream, TransformStreamDefaultController,
   URL, URLSearchParams, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
 };
 

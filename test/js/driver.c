@@ -59,6 +59,8 @@ static JSValueRef natives(struct js_vm *vm)
     JSObjectRef native = js_object(js_cx(vm));
 
     js_set(js_cx(vm), native, "compression", js_natives(vm, api_compression_natives, NULL));
+    js_set(js_cx(vm), native, "crypto", js_natives(vm, api_crypto_natives, NULL));
+    js_set(js_cx(vm), native, "crypto_key", js_natives(vm, api_crypto_key_natives, NULL));
     js_set(js_cx(vm), native, "encoding", js_natives(vm, api_encoding_natives, NULL));
     js_set(js_cx(vm), native, "clock", js_natives(vm, clock_natives, NULL));
     return native;
