@@ -361,20 +361,20 @@ static void on_drained(struct hold *h)
 {
 }
 
-static struct blob *end_frame(struct hold *h, uint16_t code, bool clean, struct slice reason,
-                              bool error)
+static struct blob *end_frame(struct app *a, uint64_t hold, uint16_t code, bool clean,
+                              struct slice reason, bool error)
 {
-    const uint64_t seq = delivery_next_seq(h->app);
+    const uint64_t seq = delivery_next_seq(a);
     struct blob *frame;
     struct buf b;
 
     buf_init(&b, 4096);
     if (error)
-        (void)ipc_put_ws_error(&b, hold_id(h), 0,
+        (void)ipc_put_ws_error(&b, hold, 0,
                                &(struct ipc_ws_error){.seq = seq, .code = code, .text = reason});
     else
         (void)ipc_put_ws_closed(
-            &b, hold_id(h), 0,
+            &b, hold, 0,
             &(struct ipc_ws_closed){.seq = seq, .code = code, .clean = clean, .reason = reason});
     frame = blob_copy(buf_slice(&b));
     buf_done(&b);
@@ -389,7 +389,13 @@ static void on_closed(struct hold *h, uint16_t code, bool clean, struct slice re
               F_UINT("code", code), F_BOOL("clean", clean), F_TEXT("reason", reason),
               F_ERR("error", err));
     delivery_add(a, err < 0 ? IPC_WS_ERROR : IPC_WS_CLOSED, hold_id(h),
-                 end_frame(h, code, clean, reason, err < 0), h->hibernates);
+                 end_frame(a, hold_id(h), code, clean, reason, err < 0), h->hibernates);
+}
+
+void delivery_lost(struct app *a, uint64_t hold)
+{
+    delivery_add(a, IPC_WS_CLOSED, hold,
+                 end_frame(a, hold, 1006, false, SLICE("the client has gone"), false), false);
 }
 
 const struct backend_ops actor_backend = {

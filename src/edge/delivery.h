@@ -41,6 +41,8 @@ uint64_t delivery_next_seq(const struct app *a);
 /* Adds the event whose frame carries delivery_next_seq(). id: its exchange or hold (whose counters
  * grow), 0 for an alarm. keep: it may be delivered again. */
 void delivery_add(struct app *a, unsigned type, uint64_t id, struct blob *take_frame, bool keep);
+/* Tells that the hold of that id, which is not there any more, has lost its connection. */
+void delivery_lost(struct app *a, uint64_t hold);
 /* The event is not wanted any more and has not been sent: dropped. Nothing when it was sent. */
 void delivery_withdraw(struct app *a, uint64_t seq);
 

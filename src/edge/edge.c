@@ -8,6 +8,7 @@
 #include "conn/http1_server.h"
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
+#include "edge/egress.h"
 #include "edge/files.h"
 #include "edge/fleet.h"
 #include "edge/hold.h"
@@ -98,40 +99,53 @@ static void on_alarm_due(struct timer *t)
     delivery_alarm_due(CONTAINER_OF(t, struct app, alarm_timer));
 }
 
-/* Takes new settings. The websockets' options are changed in place: those that are open point here.
- */
-static int app_configure(struct app *a, struct settings *take_s, struct err_note *note)
+struct egress *app_egress(struct app *a, struct err_note *note)
+{
+    const struct egress_limits defaults = {0};
+
+    return egress_new(a->edge->loop, &a->settings->config.egress, &defaults, &a->ws, note);
+}
+
+/* Whether these settings can be used at all. */
+static int check_settings(struct edge *e, const struct app_config *c, struct err_note *note)
+{
+    static const struct websocket_options ws;
+    const struct egress_limits defaults = {0};
+    struct egress *egress = egress_new(e->loop, &c->egress, &defaults, &ws, note);
+    struct files *files = egress && c->assets.dir ? files_open(e->loop, &c->assets, note) : NULL;
+    const bool ok = egress && (files || !c->assets.dir);
+
+    egress_free(egress);
+    files_close(files);
+    return ok ? 0 : -ERR_CONFIG;
+}
+
+/* Takes settings that were checked. The websockets' options are changed in place: those that are
+ * open point here. A folder that has vanished since serves nothing. */
+static void app_configure(struct app *a, struct settings *take_s)
 {
     const struct app_limits *l = settings_limits(take_s);
-    struct files *files = NULL;
 
-    if (take_s->config.assets.dir) {
-        files = files_open(a->edge->loop, &take_s->config.assets, note);
-        if (!files) {
-            settings_free(take_s);
-            return -ERR_CONFIG;
-        }
-    }
     files_close(a->files);
     settings_free(a->settings);
-    a->files = files;
     a->settings = take_s;
+    a->files =
+        take_s->config.assets.dir ? files_open(a->edge->loop, &take_s->config.assets, NULL) : NULL;
     a->ws.message_bytes = MIN(l->message_bytes, (uint32_t)IPC_PAYLOAD_MAX - 64);
     a->ws.out_bytes = l->send_queue_bytes;
-    return 0;
 }
 
 static struct app *app_new(struct edge *e, unsigned index, const struct app_config *c,
                            struct err_note *note)
 {
-    struct app *a = mem_new(sizeof(*a));
+    struct app *a;
 
+    if (check_settings(e, c, note) < 0)
+        return NULL;
+    a = mem_new(sizeof(*a));
     a->edge = e;
     a->index = index;
-    if (app_configure(a, settings_new(c), note) < 0) {
-        mem_free(a);
-        return NULL;
-    }
+    app_configure(a, settings_new(c));
     events_init(&a->events, edge_tag(e));
     list_init(&a->waiting);
     list_init(&a->inbounds);
@@ -199,15 +213,6 @@ static void obey_broken(struct app *a, struct slice text)
         delivery_broken(a);
 }
 
-static void obey_settings(struct app *a, struct settings *take_s)
-{
-    struct err_note note;
-
-    if (app_configure(a, take_s, &note) < 0)
-        log_event(&a->edge->log, LOG_ERROR, "app.settings", F_TEXT("app", app_name(a)),
-                  F_NAME("why", note.text));
-}
-
 static void edge_leave(struct edge *e);
 
 /* True: the order is kept by someone. */
@@ -232,7 +237,7 @@ static bool obey(struct edge *e, struct app *a, struct order *o)
             link_gone(l, o);
         return l != NULL;
     case ORDER_SETTINGS:
-        obey_settings(a, o->settings);
+        app_configure(a, o->settings);
         break;
     case ORDER_BROKEN:
         obey_broken(a, span_slice(o->text));
@@ -506,6 +511,8 @@ int edge_reload(struct edge *e, const struct app_config *app, struct err_note *n
     assert(e->index == 0);
     if (i < 0)
         return err_notef(note, i, "there is no application \"%s\"", app->name);
+    if (check_settings(e, app, note) < 0)
+        return -ERR_CONFIG;
     fleet_reload(e->fleet, (unsigned)i, app);
     return 0;
 }

@@ -147,6 +147,7 @@ int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t 
  * (limits.drain_ms) and leaves, and then the new one gets the events. Hibernatable sockets stay,
  * others close with 1012. When the new code cannot run: in dev requests are answered with its error
  * until the next reload; otherwise the old generation stays. -ERR_NOT_FOUND: no such application.
+ * -ERR_CONFIG: the note says what is wrong with it; nothing was changed.
  */
 int edge_reload(struct edge *e, const struct app_config *app, struct err_note *note);
 

@@ -31,6 +31,7 @@
 #include "io/mailbox.h"
 #include "wire/ipc.h"
 
+struct egress;
 struct files;
 struct fleet;
 struct http1_server;
@@ -181,6 +182,8 @@ struct edge {
 };
 
 struct slice app_name(const struct app *a);
+/* A new egress by the application's policy as it is now; NULL with the note when that is wrong. */
+struct egress *app_egress(struct app *a, struct err_note *note);
 
 static inline uint64_t edge_tag(const struct edge *e)
 {

@@ -4,6 +4,7 @@
 
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
+#include "edge/egress.h"
 #include "edge/inbound.h"
 #include "edge/outbound.h"
 #include "edge/sockets.h"
@@ -376,6 +377,7 @@ struct link *link_new(struct app *a, uint32_t generation, struct stream *take_st
     l->generation = generation;
     l->stream = take_stream;
     l->last_words.due = on_last_words_due;
+    l->egress = app_egress(a, NULL);
     buf_init(&l->out, OUT_MAX);
     buf_init(&l->rest, REST_MAX + LOOP_READ);
     list_add_tail(&a->links, &l->in_app);
@@ -387,6 +389,7 @@ struct link *link_new(struct app *a, uint32_t generation, struct stream *take_st
 void link_free(struct link *l)
 {
     outbound_drop_all(l);
+    egress_free(l->egress);
     if (l->app->heir == l)
         l->app->heir = NULL;
     timer_del(l->app->edge->loop, &l->last_words);

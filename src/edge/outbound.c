@@ -113,6 +113,8 @@ int outbound_fetch(struct link *l, const struct ipc_frame *f, const struct ipc_f
         outbound_start_local(l, f, m, to);
     else if (slice_eq(m->service, SLICE("ASSETS")) && l->app->files)
         outbound_start_local(l, f, m, NULL);
+    else if (m->service.n == 0 || (s && s->url))
+        outbound_start_remote(l, f, m, s ? s->url : NULL);
     else
         return no_service(l, f);
     return 0;

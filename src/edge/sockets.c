@@ -1,5 +1,6 @@
 #include "edge/sockets.h"
 
+#include "edge/delivery.h"
 #include "edge/edge_int.h"
 #include "edge/hold.h"
 #include "edge/link.h"
@@ -70,6 +71,15 @@ static void list_in_actor(struct hold *h, struct actor *a, struct slice tags)
     h->known_to = h->app->serving ? h->app->serving->generation : 0;
 }
 
+/* The client had gone before its 101: the socket that the application has now hears that. */
+static int accepted_late(struct link *l, const struct ipc_frame *f)
+{
+    if (l->app->events.n >= APP_EVENTS_MAX)
+        return link_bad(l, "it accepts what is not there", f);
+    delivery_lost(l->app, f->id);
+    return 0;
+}
+
 int sockets_accept(struct link *l, const struct ipc_frame *f, const struct ipc_ws_accept *m)
 {
     const bool hibernates = f->flags & IPC_HIBERNATE;
@@ -81,7 +91,9 @@ int sockets_accept(struct link *l, const struct ipc_frame *f, const struct ipc_w
         return r;
     if (!are_tags(m->tags))
         return link_bad(l, "malformed tags", f);
-    if (!h || h->state == HOLD_OVER)
+    if (!h)
+        return accepted_late(l, f);
+    if (h->state == HOLD_OVER)
         return 0;
     if (h->accepted)
         return link_bad(l, "accepted before", f);
