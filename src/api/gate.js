@@ -15,6 +15,7 @@ export class Gate extends Context {
   depth;
   ended = false;
   #queue = []; // fn, refused, fn, refused…
+  #sections = 0; // of those at the head of the queue that open sections
   #pumping = false;
 
   constructor(actor, parent) {
@@ -60,6 +61,16 @@ export class Gate extends Context {
     }
   }
 
+  /**
+   * Runs fn, which opens a section, once the sections asked for before have ended; before everything else that waits. True when
+   * it can be opened at once, without fn.
+   */
+  claim(fn, refused) {
+    if (this.actor.top === this && this.#sections === 0) return true;
+    this.#queue.splice(2 * this.#sections++, 0, fn, refused);
+    return false;
+  }
+
   /** The instance is ready, or an inner section ended: what waited gets turns, one each, while the gate stays open. */
   pump() {
     if (this.#pumping || this.#queue.length === 0 || this.actor.top !== this) return;
@@ -67,8 +78,8 @@ export class Gate extends Context {
     post(stateless, () => {
       this.#pumping = false;
       if (this.root.dead || this.actor.top !== this || this.#queue.length === 0) return;
-      const fn = this.#queue.shift();
-      this.#queue.shift();
+      const [fn] = this.#queue.splice(0, 2);
+      this.#sections = Math.max(this.#sections - 1, 0);
       this.actor.touched = true;
       run(this, fn);
       this.pump();
@@ -107,16 +118,14 @@ export function criticalSection(actor, fn, { limit = 0, expired, fails = rethrow
       if (limit > 0) timer = host.setTimeout(() => section.root.dead || section.ended || expired(), limit);
       run(section, () => attempt(fn, section)).then(end(resolve), end((error) => attempt(fails, error).then(resolve, reject)));
     };
-    section.hold();
-    if (from.open) {
+    const opened = () => {
       actor.top = section;
-      post(section, begin);
-    } else {
-      from.deliver(() => {
-        actor.top = section;
-        begin();
-      }, reject);
-    }
+      begin();
+    };
+    section.hold();
+    if (!from.claim(opened, reject)) return;
+    actor.top = section;
+    post(section, begin);
   });
 }
 

@@ -256,22 +256,23 @@ export class End {
 
   message(data, seq) {
     if (this.state === HIBERNATABLE) this.actor.socketMessage(this, data, seq);
-    else if (this.state === ACCEPTED && this.inbox.length === 0 && this.context.open) this.context.deliver(() => this.heard(data, seq));
-    else this.receive(new Message(data, seq));
+    else this.#take(new Message(data, seq));
   }
 
   closed(code, clean, reason, seq) {
     sockets.delete(this.hold);
-    const event = new Closing(code, clean ? reason : LOST, Boolean(clean), seq);
-    if (this.state === HIBERNATABLE) event.arrive(this);
-    else this.receive(event);
+    this.#take(new Closing(code, clean ? reason : LOST, Boolean(clean), seq));
   }
 
   error(code, text, seq) {
-    const error = new Error(`WebSocket protocol error; protocolError.statusCode = ${code}; protocolError.description = ${text}`);
-    const event = new Breaking(error, seq);
     sockets.delete(this.hold);
+    this.#take(new Breaking(new Error(`WebSocket protocol error; protocolError.statusCode = ${code}; protocolError.description = ${text}`), seq));
+  }
+
+  // In the link's own turn when nothing waits before it.
+  #take(event) {
     if (this.state === HIBERNATABLE) event.arrive(this);
+    else if (this.state === ACCEPTED && this.inbox.length === 0 && this.context.open) this.context.deliver(() => event.arrive(this));
     else this.receive(event);
   }
 

@@ -1,5 +1,6 @@
 /*
- * Runs a bundled test file of this folder in the engine, with the natives that need no host.
+ * Runs a bundled test file of this folder in the engine, with the natives that need no host
+ * (storage in a folder of its own).
  *
  *   driver BUNDLE.js
  *
@@ -7,10 +8,14 @@
  * makeError }; step() is called, a turn each, until it returns the report, whose first line begins
  * with "ok" or "not ok".
  */
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "api/api.h"
 #include "api/modules.h"
 #include "base/bytes.h"
 #include "js/native.h"
@@ -54,7 +59,7 @@ static JSValueRef now(const struct js_args *a)
 
 static const struct js_native clock_natives[] = {{"now", 0, now}, {0}};
 
-static JSValueRef natives(struct js_vm *vm)
+static JSValueRef natives(struct js_vm *vm, struct api *api)
 {
     JSObjectRef native = js_object(js_cx(vm));
 
@@ -63,7 +68,15 @@ static JSValueRef natives(struct js_vm *vm)
     js_set(js_cx(vm), native, "crypto_key", js_natives(vm, api_crypto_key_natives, NULL));
     js_set(js_cx(vm), native, "encoding", js_natives(vm, api_encoding_natives, NULL));
     js_set(js_cx(vm), native, "clock", js_natives(vm, clock_natives, NULL));
+    js_set(js_cx(vm), native, "durable", js_natives(vm, api_durable_natives, api));
+    js_set(js_cx(vm), native, "storage", js_natives(vm, api_storage_natives, api));
+    js_set(js_cx(vm), native, "websocket", js_natives(vm, api_websocket_natives, api));
     return native;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    return remove(path);
 }
 
 static bool report(struct js_vm *vm, JSValueRef suite)
@@ -88,18 +101,22 @@ static bool report(struct js_vm *vm, JSValueRef suite)
 int main(int argc, char **argv)
 {
     struct js_vm *vm = js_vm_new();
+    char state[] = "/tmp/holdfast-js-XXXXXX";
+    struct api api = {.vm = vm, .facts = {.links = 1, .state_dir = mkdtemp(state)}};
     struct buf text = read_file(argc > 1 ? argv[1] : "/dev/stdin");
     JSValueRef bundle;
     JSValueRef suite;
     bool ok;
 
     check(js_eval(vm, buf_slice(&text), argc > 1 ? argv[1] : "stdin", 1, &bundle, &err), "bundle");
-    check(js_call(vm, bundle, 2, (JSValueRef[]){natives(vm), js_global(vm)}, &suite, &err),
+    check(js_call(vm, bundle, 2, (JSValueRef[]){natives(vm, &api), js_global(vm)}, &suite, &err),
           "bundle");
     js_vm_set_error_maker(vm, js_get(js_cx(vm), suite, "makeError"));
     check(js_call(vm, js_get(js_cx(vm), suite, "start"), 0, NULL, NULL, &err), "start");
     ok = report(vm, suite);
     js_morgue_empty(vm);
+    api_storage_close(&api);
+    (void)nftw(state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     buf_done(&text);
     js_vm_free(vm);
     return ok ? 0 : 1;
