@@ -386,7 +386,7 @@ struct edge_listener *edge_open_door(struct edge *e, enum edge_door door)
 int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t port,
                 uint16_t *ret_port, struct err_note *note)
 {
-    const struct listen_options o = {.host = host, .port = port};
+    const struct listen_options o = {.host = host, .port = port, .shared = e->index > 0};
     struct edge_listener *li = edge_open_door(e, door);
 
     if (!li)
