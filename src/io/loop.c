@@ -236,7 +236,8 @@ static void run_timers(struct loop *l)
     }
 }
 
-/* Tasks first: what an event posts behind them (a stream that has more to say) is for the next tick. */
+/* Tasks first: what an event posts behind them (a stream that has more to say) is for the next
+ * tick. */
 static void run_reads(struct loop *l)
 {
     run_tasks(l, &l->posted[LOOP_READS]);

@@ -84,7 +84,7 @@ enum loop_phase {
  * Calls run(arg) once when the phase comes: in this tick when it is still ahead, else in the next,
  * which then does not wait. A task cannot be taken back; it may outlive arg's doom (check it) but
  * never arg's memory, because memory goes in a reap task that comes after it: a task that is posted
- * while its own phase runs belongs to the next tick.
+ * while its own phase runs belongs to the next tick. A doomed object posts nothing.
  */
 void loop_defer(struct loop *l, enum loop_phase phase, void (*run)(void *arg), void *arg);
 
