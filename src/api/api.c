@@ -41,9 +41,9 @@ static int take_hooks(struct js_vm *vm, JSValueRef from, struct api_hooks *ret_h
         const char *name;
         struct js_ref *to;
     } rows[] = {
-#define X(name) {#name, &ret_hooks->name},
-        API_HOOKS(X)
-#undef X
+#define API_HOOK(name) {#name, &ret_hooks->name},
+#include "api/hooks.def"
+#undef API_HOOK
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -81,9 +81,9 @@ void api_done(struct api *api, struct api_hooks *hooks)
 {
     if (!api->vm)
         return;
-#define X(name) js_ref_drop(&hooks->name);
-    API_HOOKS(X)
-#undef X
+#define API_HOOK(name) js_ref_drop(&hooks->name);
+#include "api/hooks.def"
+#undef API_HOOK
     js_ref_drop(&api->native);
     for (size_t i = COUNT_OF(modules); i-- > 0;)
         if (modules[i].close)

@@ -1,8 +1,9 @@
 /*
- * The api as the host sees it: the natives of modules.def on one hidden object, the hooks of the bundle.
+ * The api as the host sees it: the natives of modules.def on one hidden object, the hooks of the
+ * bundle.
  *
- * x.js files give the Web API, x.c files of the same stem the mechanism. What natives do to the world
- * goes through api_ops: frames into the host's outbox, a wake-up, the end of the process.
+ * x.js files give the Web API, x.c files of the same stem the mechanism. What natives do to the
+ * world goes through api_ops: frames into the host's outbox, a wake-up, the end of the process.
  */
 #ifndef API_API_H
 #define API_API_H
@@ -15,8 +16,9 @@
 /* What the host does for natives. */
 struct api_ops {
     /*
-     * Where a frame goes: appended there, it leaves with the turn's effects. id: an exchange, hold or
-     * event, which names its link; NULL when there is no such link. Borrowed until the next call.
+     * Where a frame goes: appended there, it leaves with the turn's effects. id: an exchange, hold
+     * or event, which names its link; NULL when there is no such link. Borrowed until the next
+     * call.
      */
     struct buf *(*frame)(void *host, uint64_t id);
     /* Event seq is finished: its ACK leaves behind everything written so far. */
@@ -52,26 +54,21 @@ struct api {
     struct api_facts facts;
     struct js_ref native;
     struct store *store; /* of storage.c; NULL before START */
-    struct buf scratch; /* for one native call */
-    struct buf list;    /* for LIST fields */
+    struct buf scratch;  /* for one native call */
+    struct buf list;     /* for LIST fields */
 };
 
-/* What JavaScript does for the host: each a function of the bundle's `hooks`, one row here. */
-#define API_HOOKS(X)                                                                               \
-    X(start) X(request) X(body) X(bodyAbort) X(credit) X(cancel) X(response) X(fail) X(wsMessage)  \
-    X(wsClosed) X(wsError) X(wsAuto) X(wsOwner) X(restore) X(restored) X(alarm) X(drain) X(timer)  \
-    X(settle) X(commitFailed) X(stats) X(overran)
-
+/* What JavaScript does for the host: the functions of the bundle's `hooks`. */
 struct api_hooks {
-#define X(name) struct js_ref name;
-    API_HOOKS(X)
-#undef X
+#define API_HOOK(name) struct js_ref name;
+#include "api/hooks.def"
+#undef API_HOOK
 };
 
 /*
- * Installs the natives and evaluates the bundle. api and what it borrows (ops, host, facts) must stay
- * where they are until api_done. -ERR_SCRIPT with *ret_err filled when the bundle is broken, or
- * another error of a module's open.
+ * Installs the natives and evaluates the bundle. api and what it borrows (ops, host, facts) must
+ * stay where they are until api_done. -ERR_SCRIPT with *ret_err filled when the bundle is broken,
+ * or another error of a module's open.
  */
 int api_init(struct api *api, struct js_vm *vm, const struct api_ops *ops, void *host,
              const struct api_facts *facts, struct api_hooks *ret_hooks, struct js_error *ret_err);

@@ -1,7 +1,7 @@
 /*
- * native.link: frames to the gateway, one function a row of wire/ipc.def that goes TO_GATEWAY, with the
- * fields in their order (the id first, flags where they read best). Strings are text (UTF-8) but for
- * `head`, which is Latin-1.
+ * native.link: frames to the gateway, one function a row of wire/ipc.def that goes TO_GATEWAY, with
+ * the fields in their order (the id first, flags where they read best). Strings are text (UTF-8)
+ * but for `head`, which is Latin-1.
  */
 #include <assert.h>
 
@@ -12,7 +12,8 @@
 /* Actors' tags: ten of 256 bytes, with room. */
 enum { TAGS_MAX = 64 };
 
-/* --- arguments ---------------------------------------------------------------------------------- */
+/* --- arguments ----------------------------------------------------------------------------------
+ */
 
 static struct api *api_of(const struct js_args *a)
 {
@@ -105,7 +106,8 @@ static bool list_of(const struct js_args *a, size_t i, struct slice *ret)
     return true;
 }
 
-/* --- exchanges ---------------------------------------------------------------------------------- */
+/* --- exchanges ----------------------------------------------------------------------------------
+ */
 
 /* response(id, status, hold, bodyKind, length, reason, head) */
 static JSValueRef response(const struct js_args *a)
@@ -127,8 +129,9 @@ static JSValueRef response(const struct js_args *a)
 }
 
 /*
- * respond(id, status, reason, head, body): a response with its whole body, a string or bytes. false, and
- * nothing is written, when the body is larger than a window: then it is response() and body()s.
+ * respond(id, status, reason, head, body): a response with its whole body, a string or bytes.
+ * false, and nothing is written, when the body is larger than a window: then it is response() and
+ * body()s.
  */
 static JSValueRef respond(const struct js_args *a)
 {
@@ -241,7 +244,8 @@ static JSValueRef fetch(const struct js_args *a)
     return put(a, ipc_put_fetch(out, id, js_arg_bool(a, 2) ? IPC_UPGRADE : 0, &m));
 }
 
-/* --- WebSockets --------------------------------------------------------------------------------- */
+/* --- WebSockets ---------------------------------------------------------------------------------
+ */
 
 /* wsAccept(hold, hibernate, halfOpen, actor, name, tags) */
 static JSValueRef ws_accept(const struct js_args *a)
@@ -252,8 +256,7 @@ static JSValueRef ws_accept(const struct js_args *a)
     uint64_t id;
     struct buf *out = frame_for(a, 0, &id);
 
-    if (!out || !js_arg_text(a, 3, &actor) || !js_arg_text(a, 4, &name) ||
-        !list_of(a, 5, &m.tags))
+    if (!out || !js_arg_text(a, 3, &actor) || !js_arg_text(a, 4, &name) || !list_of(a, 5, &m.tags))
         return NULL;
     m.half_open = js_arg_bool(a, 2);
     m.actor = actor.s;
@@ -355,7 +358,8 @@ static JSValueRef ws_join(const struct js_args *a)
     return put(a, ipc_put_ws_join(out, id, 0, &m));
 }
 
-/* --- actors ------------------------------------------------------------------------------------- */
+/* --- actors -------------------------------------------------------------------------------------
+ */
 
 /* autoResponse(actor, request or null, response): on every link. */
 static JSValueRef auto_response(const struct js_args *a)
@@ -411,15 +415,15 @@ static JSValueRef alarm_set(const struct js_args *a)
     CLEANUP(js_text_done) struct js_text name = {0};
     struct ipc_alarm_set m = {0};
 
-    if (!js_arg_number(a, 0, &m.wall_ms) || !js_arg_text(a, 1, &actor) ||
-        !js_arg_text(a, 2, &name))
+    if (!js_arg_number(a, 0, &m.wall_ms) || !js_arg_text(a, 1, &actor) || !js_arg_text(a, 2, &name))
         return NULL;
     m.actor = actor.s;
     m.name = name.s;
     return put(a, ipc_put_alarm_set(first_link(a), 0, 0, &m));
 }
 
-/* --- the process -------------------------------------------------------------------------------- */
+/* --- the process --------------------------------------------------------------------------------
+ */
 
 /* ready(exports) */
 static JSValueRef ready(const struct js_args *a)

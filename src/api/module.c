@@ -65,7 +65,11 @@ static JSValueRef memory(const struct js_args *a)
 }
 
 const struct js_native api_module_natives[] = {
-    {"evaluate", 2, evaluate},     {"allowEval", 1, allow_eval}, {"errors", 1, errors},
-    {"rejections", 1, rejections}, {"memory", 0, memory},
-    {"watch", 1, watch},           {0},
+    {"evaluate", 2, evaluate},
+    {"allowEval", 1, allow_eval},
+    {"errors", 1, errors},
+    {"rejections", 1, rejections},
+    {"memory", 0, memory},
+    {"watch", 1, watch},
+    {0},
 };

@@ -209,18 +209,29 @@ function isEntrypoint(value) {
   return typeof value === 'function' && value.prototype instanceof WorkerEntrypoint;
 }
 
+const NO_DEFAULT = `The entry file has no default export. Add one with a fetch handler:
+
+  export default {
+    async fetch(request, env, ctx) {
+      return new Response("Hello");
+    },
+  };
+
+(A script that calls addEventListener("fetch", …) must not have imports or exports.)`;
+const EXPECTED = 'expected an object with a fetch() method, or a class that extends WorkerEntrypoint (of "cloudflare:workers").';
+const NO_LISTENER =
+  'The script registers no event handler. Add `addEventListener("fetch", (event) => event.respondWith(…))`, or `export default { fetch(request) { … } }`.';
+
 function moduleHandlers() {
   const main = exported.default;
   if (main === undefined) {
-    throw new Failure(
-      'The entry file has no default export. Add one with a fetch handler:\n\n  export default {\n    async fetch(request, env, ctx) {\n      return new Response("Hello");\n    },\n  };\n\n'
-      + '(A script that calls addEventListener("fetch", …) must not have imports or exports.)');
+    throw new Failure(NO_DEFAULT);
   }
   if (typeof main !== 'object' && typeof main !== 'function' || main === null) {
-    throw new Failure(`The default export of the entry file is ${main === null ? 'null' : `a ${typeof main}`}; expected an object with a fetch() method, or a class that extends WorkerEntrypoint.`);
+    throw new Failure(`The default export of the entry file is ${main === null ? 'null' : `a ${typeof main}`}; ${EXPECTED}`);
   }
   if (typeof main === 'function' && !isEntrypoint(main)) {
-    throw new Failure('The default export of the entry file is a function; expected an object with a fetch() method, or a class that extends WorkerEntrypoint (of "cloudflare:workers").');
+    throw new Failure(`The default export of the entry file is a function; ${EXPECTED}`);
   }
   const target = isEntrypoint(main) ? main.prototype : main;
   setAnswer((request, exchange) => callFetch(main, request, new ExecutionContext(internal, exchange)));
@@ -247,7 +258,7 @@ function install(values) {
 
 function serviceWorker() {
   if (!isHeard(scope, 'fetch')) {
-    throw new Failure('The script registers no event handler. Add `addEventListener("fetch", (event) => event.respondWith(…))`, or `export default { fetch(request) { … } }`.');
+    throw new Failure(NO_LISTENER);
   }
   setAnswer(answerEvent);
   return ['fetch'];

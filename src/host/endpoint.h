@@ -1,9 +1,9 @@
 /*
  * The worker's end of one link: frames in, the outbox out.
  *
- * One read brings as many frames as fit; they are handed up one after the other, and what they cause
- * leaves together (host.c). A frame that has not come whole waits in the buffer. While OUTBOX_HIGH
- * bytes wait to be written, nothing is read.
+ * One read brings as many frames as fit; they are handed up one after the other, and what they
+ * cause leaves together (host.c). A frame that has not come whole waits in the buffer. While
+ * OUTBOX_HIGH bytes wait to be written, nothing is read.
  */
 #ifndef HOST_ENDPOINT_H
 #define HOST_ENDPOINT_H
@@ -32,7 +32,7 @@ struct endpoint {
     uint64_t last_seq; /* the last event that came */
     struct outbox out;
     struct buf in;
-    size_t need; /* bytes of the frame that is not whole yet; 0: unknown */
+    size_t need;  /* bytes of the frame that is not whole yet; 0: unknown */
     bool reading; /* a read is due in this tick or the next */
     bool lost;
 };

@@ -15,14 +15,15 @@
 #include "store/store.h"
 
 enum {
-    SETTLE_MAX = 1000,    /* rounds of settle() for one batch; more is a bug of ours */
-    TIMERS_MAX = 1000,    /* due timers that one tick runs */
-    LEAVE_MS = 5000,      /* how long the gateway may take to read our last words */
-    OVERRAN_SECONDS = 1,  /* for naming the place of a loop */
-    WATCH_EXTRA_DIV = 4,  /* the timer of limits.h comes this part of the limit later */
+    SETTLE_MAX = 1000,   /* rounds of settle() for one batch; more is a bug of ours */
+    TIMERS_MAX = 1000,   /* due timers that one tick runs */
+    LEAVE_MS = 5000,     /* how long the gateway may take to read our last words */
+    OVERRAN_SECONDS = 1, /* for naming the place of a loop */
+    WATCH_EXTRA_DIV = 4, /* the timer of limits.h comes this part of the limit later */
 };
 
-/* --- what natives do (api_ops) ------------------------------------------------------------------ */
+/* --- what natives do (api_ops) ------------------------------------------------------------------
+ */
 
 static struct endpoint *endpoint_of(struct host *h, uint64_t id)
 {
@@ -126,7 +127,8 @@ void host__log(struct host *h, unsigned level, const char *text)
     (void)ipc_put_log(on_frame_wanted(h, 0), 0, 0, &m);
 }
 
-/* --- the end of a batch ------------------------------------------------------------------------- */
+/* --- the end of a batch -------------------------------------------------------------------------
+ */
 
 static void stop_when_written(struct host *h)
 {
@@ -180,8 +182,8 @@ static void commit(struct host *h)
         (void)store_commit_dirty(h->api.store, on_commit_failed, h);
 }
 
-/* The turn that overran is guilty of this whole batch: nothing of it leaves, the gateway delivers its
- * events again. Only the place of the loop is told. */
+/* The turn that overran is guilty of this whole batch: nothing of it leaves, the gateway delivers
+ * its events again. Only the place of the loop is told. */
 static void give_up(struct host *h)
 {
     for (unsigned i = 0; i < h->o->links; i++)
@@ -246,8 +248,8 @@ void host__flush_later(struct host *h)
     loop_defer(h->loop, LOOP_FLUSH, on_flush, h);
 }
 
-/* The engine ended a turn. A second time it was the naming itself, with what the application left in
- * the microtask queue. */
+/* The engine ended a turn. A second time it was the naming itself, with what the application left
+ * in the microtask queue. */
 static void on_limit(void *arg, struct slice where)
 {
     struct host *h = arg;
@@ -258,7 +260,8 @@ static void on_limit(void *arg, struct slice where)
     h->where = slice_dup(where);
 }
 
-/* --- the links ---------------------------------------------------------------------------------- */
+/* --- the links ----------------------------------------------------------------------------------
+ */
 
 static void on_frame(struct endpoint *e, const struct ipc_frame *frame)
 {
@@ -295,7 +298,8 @@ static const struct endpoint_ops endpoint_ops = {
     .lost = on_lost,
 };
 
-/* --- timers ------------------------------------------------------------------------------------- */
+/* --- timers -------------------------------------------------------------------------------------
+ */
 
 /* One turn a due timer; hooks.timer() asks for the next wake-up itself. */
 static void on_timer(struct timer *t)
@@ -311,7 +315,8 @@ static void on_timer(struct timer *t)
     host__flush_later(h);
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------
+ */
 
 static int map_pulse(struct host *h, struct err_note *note)
 {
@@ -333,7 +338,8 @@ static int start_limits(struct host *h, struct err_note *note)
     const uint32_t cpu = h->o->cpu_ms;
     char ram[64];
 
-    /* The engine collects earlier when it believes to own less memory. Read once, when it starts. */
+    /* The engine collects earlier when it believes to own less memory. Read once, when it starts.
+     */
     snprintf(ram, sizeof(ram), "%llu", (unsigned long long)h->o->memory_bytes);
     if (h->o->memory_bytes)
         setenv("JSC_forceRAMSize", ram, 1);
@@ -380,8 +386,7 @@ static int set_up(struct host *h, struct err_note *note)
     if ((r = map_pulse(h, note)) < 0 || (r = open_links(h, note)) < 0 ||
         (r = start_limits(h, note)) < 0 ||
         (r = sandbox_enter(h->o->sandbox, h->o->state_dir, &gaps, note)) < 0 ||
-        (r = start_engine(h, note)) < 0 ||
-        (r = sandbox_seal(h->o->sandbox, &gaps, note)) < 0)
+        (r = start_engine(h, note)) < 0 || (r = sandbox_seal(h->o->sandbox, &gaps, note)) < 0)
         return r;
     if (gaps.text[0])
         host__log(h, LOG_WARN, gaps.text);

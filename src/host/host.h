@@ -19,7 +19,7 @@
 struct host_options {
     const char *app;
     const char *state_dir; /* absolute, exists; "" when there is none */
-    unsigned links;        /* descriptors first_fd … first_fd + links - 1; then the pulse page's */
+    unsigned links; /* descriptors first_fd … first_fd + links - 1; then the pulse page's */
     int first_fd;
     enum sandbox_mode sandbox;
     uint32_t cpu_ms;       /* CPU time of a turn, 0: no limit */

@@ -31,10 +31,10 @@ struct host {
     unsigned drains;   /* links that said DRAIN */
     bool idle;         /* JavaScript says that nothing runs or pends */
     bool says_exiting; /* EXITING is due */
-    bool flushing; /* a flush is due */
-    bool overran;  /* a turn was ended by the CPU limit */
-    char *where;   /* then: the place, as the engine says it */
-    bool leaving;  /* reads nothing any more; ends when the outboxes are empty */
+    bool flushing;     /* a flush is due */
+    bool overran;      /* a turn was ended by the CPU limit */
+    char *where;       /* then: the place, as the engine says it */
+    bool leaving;      /* reads nothing any more; ends when the outboxes are empty */
     int exit_code;
 };
 

@@ -23,7 +23,7 @@ static struct {
     timer_t timer;
     bool started;
     uint32_t tick_ms;
-    uint64_t turn; /* the last one seen */
+    uint64_t turn;  /* the last one seen */
     uint32_t ticks; /* in it */
     long page;
     char cpu_text[TEXT_MAX];

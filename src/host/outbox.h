@@ -1,10 +1,11 @@
 /*
  * What one batch of turns wants to say on one link, held back until the commit behind it.
  *
- * Frames are appended to one buffer, in runs that belong to an actor (0: to nobody). After the commit
- * the runs of actors whose commit failed are dropped, then everything left moves to the queue in one
- * piece, the ACKs of finished events behind it, and leaves with as few writes as the system allows.
- * (An event whose commit failed is finished as well: it was logged, and would fail again.) Bounds: a batch holds at most OUTBOX_BATCH_MAX; the host takes no more events while
+ * Frames are appended to one buffer, in runs that belong to an actor (0: to nobody). After the
+ * commit the runs of actors whose commit failed are dropped, then everything left moves to the
+ * queue in one piece, the ACKs of finished events behind it, and leaves with as few writes as the
+ * system allows. (An event whose commit failed is finished as well: it was logged, and would fail
+ * again.) Bounds: a batch holds at most OUTBOX_BATCH_MAX; the host takes no more events while
  * OUTBOX_HIGH bytes wait in the queue, which therefore never holds more than both together.
  */
 #ifndef HOST_OUTBOX_H

@@ -48,7 +48,8 @@ static int gap(const struct sandbox *s, const char *part)
     return 0;
 }
 
-/* --- namespaces --------------------------------------------------------------------------------- */
+/* --- namespaces ---------------------------------------------------------------------------------
+ */
 
 static int write_file(const char *path, const char *text)
 {
@@ -104,7 +105,8 @@ static int enter_namespaces(const struct sandbox *s, bool *ret_mounts)
     return 0;
 }
 
-/* --- a root with nothing in it ------------------------------------------------------------------ */
+/* --- a root with nothing in it ------------------------------------------------------------------
+ */
 
 static int make_path(const char *path, bool is_dir)
 {
@@ -196,7 +198,8 @@ static int empty_root(const char *state_dir)
     return r;
 }
 
-/* --- privileges and resources ------------------------------------------------------------------- */
+/* --- privileges and resources -------------------------------------------------------------------
+ */
 
 static int drop_capabilities(void)
 {
@@ -240,8 +243,8 @@ static int set_limits(void)
  */
 
 enum {
-    FS_READ = 1 << 2 | 1 << 3,                                    /* READ_FILE, READ_DIR */
-    FS_WRITE = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8,        /* WRITE_FILE, REMOVE, MAKE dir, reg */
+    FS_READ = 1 << 2 | 1 << 3,                             /* READ_FILE, READ_DIR */
+    FS_WRITE = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8, /* WRITE_FILE, REMOVE, MAKE dir, reg */
     FS_V1 = (1 << 13) - 1,
     FS_REFER = 1 << 13,    /* 2 */
     FS_TRUNCATE = 1 << 14, /* 3 */
@@ -308,33 +311,126 @@ static int enter_landlock(const char *state_dir)
     return r;
 }
 
-/* --- seccomp ------------------------------------------------------------------------------------ */
+/* --- seccomp ------------------------------------------------------------------------------------
+ */
 
 /* What the engine, SQLite and the loop use. Everything else answers EPERM. */
 static const char *const allowed[] = {
     /* bytes of open descriptors */
-    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "close", "lseek",
-    "recvfrom", "recvmsg", "sendto", "sendmsg", "shutdown", "dup",
+    "read",
+    "write",
+    "readv",
+    "writev",
+    "pread64",
+    "pwrite64",
+    "preadv",
+    "pwritev",
+    "close",
+    "lseek",
+    "recvfrom",
+    "recvmsg",
+    "sendto",
+    "sendmsg",
+    "shutdown",
+    "dup",
     /* files: Landlock and the empty root say which */
-    "open", "openat", "stat", "lstat", "fstat", "newfstatat", "statx", "fstatfs", "access",
-    "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "fcntl", "flock",
-    "ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range", "unlink", "unlinkat",
-    "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "fchmod", "fchown", "umask",
+    "open",
+    "openat",
+    "stat",
+    "lstat",
+    "fstat",
+    "newfstatat",
+    "statx",
+    "fstatfs",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "readlink",
+    "readlinkat",
+    "getcwd",
+    "getdents64",
+    "fcntl",
+    "flock",
+    "ftruncate",
+    "fallocate",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "unlink",
+    "unlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "fchmod",
+    "fchown",
+    "umask",
     "utimensat",
     /* memory */
-    "mmap", "munmap", "mremap", "mprotect", "madvise", "msync", "mincore", "brk", "membarrier",
+    "mmap",
+    "munmap",
+    "mremap",
+    "mprotect",
+    "madvise",
+    "msync",
+    "mincore",
+    "brk",
+    "membarrier",
     /* threads and their signals */
-    "futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "gettid", "sched_yield",
-    "sched_getaffinity", "sched_getparam", "sched_getscheduler", "getpriority", "rt_sigaction",
-    "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "rt_sigsuspend", "sigaltstack", "exit",
-    "exit_group", "restart_syscall",
+    "futex",
+    "futex_waitv",
+    "set_robust_list",
+    "get_robust_list",
+    "rseq",
+    "gettid",
+    "sched_yield",
+    "sched_getaffinity",
+    "sched_getparam",
+    "sched_getscheduler",
+    "getpriority",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "rt_sigtimedwait",
+    "rt_sigsuspend",
+    "sigaltstack",
+    "exit",
+    "exit_group",
+    "restart_syscall",
     /* time and waiting */
-    "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
-    "timer_settime", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2",
-    "eventfd2", "poll", "ppoll", "timerfd_create", "timerfd_settime",
+    "clock_gettime",
+    "clock_getres",
+    "clock_nanosleep",
+    "nanosleep",
+    "gettimeofday",
+    "time",
+    "timer_settime",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "eventfd2",
+    "poll",
+    "ppoll",
+    "timerfd_create",
+    "timerfd_settime",
     /* questions */
-    "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom", "getrusage", "times",
-    "uname", "sysinfo", "getcpu", "getrlimit",
+    "getpid",
+    "getppid",
+    "getuid",
+    "geteuid",
+    "getgid",
+    "getegid",
+    "getrandom",
+    "getrusage",
+    "times",
+    "uname",
+    "sysinfo",
+    "getcpu",
+    "getrlimit",
 };
 
 /* Allowed only with an argument: the flags of a thread, our own process, harmless requests. */
@@ -384,7 +480,8 @@ static int load_filter(void)
     return r;
 }
 
-/* --- the door ----------------------------------------------------------------------------------- */
+/* --- the door -----------------------------------------------------------------------------------
+ */
 
 int sandbox_enter(enum sandbox_mode mode, const char *state_dir, struct sandbox_gaps *gaps,
                   struct err_note *note)

@@ -21,7 +21,8 @@ enum sandbox_mode {
     SANDBOX_OFF,    /* for debuggers and sanitizers */
 };
 
-/* What could not be applied, "network namespace: Operation not permitted; …"; empty when all was. */
+/* What could not be applied, "network namespace: Operation not permitted; …"; empty when all was.
+ */
 struct sandbox_gaps {
     char text[512];
 };

@@ -1,14 +1,16 @@
 /*
  * A turn: one frame, one call of the hook with its fields, microtasks to their end.
  *
- * Each row of ipc.def that goes TO_WORKER has a function here; an event (a frame with a seq) is noted
- * in the pulse page before it begins, so that the gateway knows what a worker that died was doing.
+ * Each row of ipc.def that goes TO_WORKER has a function here; an event (a frame with a seq) is
+ * noted in the pulse page before it begins, so that the gateway knows what a worker that died was
+ * doing.
  */
 #include "host/host_int.h"
 #include "js/native.h"
 #include "js/value.h"
 
-/* --- entering and leaving ----------------------------------------------------------------------- */
+/* --- entering and leaving -----------------------------------------------------------------------
+ */
 
 static void begin(struct host *h, uint64_t seq)
 {
@@ -82,7 +84,8 @@ void host__overran(struct host *h, const char *where)
     end(h, &h->hooks.overran, COUNT_OF(args), args);
 }
 
-/* --- one function a row ------------------------------------------------------------------------- */
+/* --- one function a row -------------------------------------------------------------------------
+ */
 
 #define ROW(lower)                                                                                 \
     struct ipc_##lower m;                                                                          \
@@ -232,7 +235,8 @@ static int on_alarm(struct host *h, struct endpoint *e, const struct ipc_frame *
     return 0;
 }
 
-/* --- restoring: one answer of each link --------------------------------------------------------- */
+/* --- restoring: one answer of each link ---------------------------------------------------------
+ */
 
 /* Tags of an actor's socket; the gateway keeps ten at most. */
 enum { TAGS_MAX = 64 };
@@ -293,7 +297,8 @@ static int on_restored(struct host *h, struct endpoint *e, const struct ipc_fram
     return 0;
 }
 
-/* --- dispatch ----------------------------------------------------------------------------------- */
+/* --- dispatch -----------------------------------------------------------------------------------
+ */
 
 int host__turn(struct host *h, struct endpoint *e, const struct ipc_frame *f)
 {

@@ -1,6 +1,6 @@
 /*
- * A value that C keeps. The collector sees the stack, not our heap: a value in a struct is a js_ref,
- * set once and dropped in the owner's done.
+ * A value that C keeps. The collector sees the stack, not our heap: a value in a struct is a
+ * js_ref, set once and dropped in the owner's done.
  */
 #ifndef JS_REF_H
 #define JS_REF_H

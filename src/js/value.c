@@ -28,7 +28,8 @@ JSValueRef js_number(JSContextRef cx, double n)
     return JSValueMakeNumber(cx, n);
 }
 
-/* --- text into JavaScript ----------------------------------------------------------------------- */
+/* --- text into JavaScript -----------------------------------------------------------------------
+ */
 
 /*
  * Most text is ASCII without NUL, and becomes a string of one byte a character: the engine does
@@ -155,7 +156,8 @@ JSValueRef js_latin1(JSContextRef cx, struct slice bytes)
     return string_value(cx, is_plain(bytes) ? plain_string(bytes) : wide_string(bytes, widen));
 }
 
-/* --- text out of JavaScript --------------------------------------------------------------------- */
+/* --- text out of JavaScript ---------------------------------------------------------------------
+ */
 
 static uint8_t *put_utf8(uint8_t *p, uint32_t c)
 {
@@ -178,7 +180,8 @@ static uint8_t *put_utf8(uint8_t *p, uint32_t c)
     return p;
 }
 
-/* Lone surrogates become U+FFFD; the engine's own conversion stops at them. At most 3 bytes a unit. */
+/* Lone surrogates become U+FFFD; the engine's own conversion stops at them. At most 3 bytes a unit.
+ */
 static size_t to_utf8(const JSChar *u, size_t n, uint8_t *out)
 {
     uint8_t *p = out;
@@ -195,7 +198,8 @@ static size_t to_utf8(const JSChar *u, size_t n, uint8_t *out)
     return (size_t)(p - out);
 }
 
-/* Writes s and a NUL to out, which has room for 3 bytes a unit and one; returns the bytes before it. */
+/* Writes s and a NUL to out, which has room for 3 bytes a unit and one; returns the bytes before
+ * it. */
 static size_t write_utf8(JSStringRef s, size_t length, uint8_t *out)
 {
     size_t n = JSStringGetUTF8CString(s, (char *)out, length * 3 + 1);
@@ -281,7 +285,8 @@ int js_latin1_add(JSContextRef cx, JSValueRef v, struct buf *out)
     return 0;
 }
 
-/* --- bytes -------------------------------------------------------------------------------------- */
+/* --- bytes --------------------------------------------------------------------------------------
+ */
 
 /* Any thread. */
 static void on_bytes_freed(void *bytes, void *arg)
@@ -349,11 +354,13 @@ bool js_bytes_get(JSContextRef cx, JSValueRef v, struct span *ret)
     *ret = (struct span){JSObjectGetTypedArrayBytesPtr(cx, o, NULL),
                          JSObjectGetTypedArrayByteLength(cx, o, NULL)};
     if (ret->p)
-        ret->p += JSObjectGetTypedArrayByteOffset(cx, o, NULL); /* it points to the buffer's start */
+        ret->p +=
+            JSObjectGetTypedArrayByteOffset(cx, o, NULL); /* it points to the buffer's start */
     return true;
 }
 
-/* --- objects ------------------------------------------------------------------------------------ */
+/* --- objects ------------------------------------------------------------------------------------
+ */
 
 JSObjectRef js_object(JSContextRef cx)
 {

@@ -49,9 +49,8 @@ static void say_start(struct worker *w, const char *script, const struct worker_
                    "{\"name\": \"test\", \"format\": \"modules\", \"dev\": true, "
                    "\"compatibility_date\": null, \"compatibility_flags\": []%s%s}",
                    o->config ? ", " : "", o->config ? o->config : "");
-    const struct ipc_start m = {.config = buf_slice(&config),
-                                .map = slice_str(o->map),
-                                .script = slice_str(script)};
+    const struct ipc_start m = {
+        .config = buf_slice(&config), .map = slice_str(o->map), .script = slice_str(script)};
 
     (void)ipc_put_start(&out, 0, 0, &m);
     worker_say(w, &out);

@@ -48,7 +48,8 @@ static void expect_failed(const char *script, const char *begin)
     assert_int_equal(worker_end(&w), HOST_EXIT_FAILED);
 }
 
-/* --- requests ----------------------------------------------------------------------------------- */
+/* --- requests -----------------------------------------------------------------------------------
+ */
 
 TEST(host_answers_a_request_and_acknowledges_it_behind_the_answer)
 {
@@ -185,8 +186,9 @@ TEST(host_sends_no_more_of_a_body_than_the_window)
 TEST(host_tells_a_body_that_its_client_is_gone)
 {
     struct worker w = ready(
-        FETCH("return new Response(new ReadableStream({pull(c) { c.enqueue(new Uint8Array(1000)); },"
-              "cancel() { console.log('cancelled'); }}))"),
+        FETCH(
+            "return new Response(new ReadableStream({pull(c) { c.enqueue(new Uint8Array(1000)); },"
+            "cancel() { console.log('cancelled'); }}))"),
         NULL);
     struct buf out;
 
@@ -201,14 +203,16 @@ TEST(host_tells_a_body_that_its_client_is_gone)
     worker_stop(&w);
 }
 
-/* --- outgoing ----------------------------------------------------------------------------------- */
+/* --- outgoing -----------------------------------------------------------------------------------
+ */
 
 TEST(host_fetches_through_the_gateway)
 {
-    struct worker w = ready(FETCH("const r = await fetch('http://other/', {method: 'PUT', body: 'up',"
-                                  "headers: {a: 'b'}});"
-                                  "return new Response(r.status + await r.text())"),
-                            NULL);
+    struct worker w =
+        ready(FETCH("const r = await fetch('http://other/', {method: 'PUT', body: 'up',"
+                    "headers: {a: 'b'}});"
+                    "return new Response(r.status + await r.text())"),
+              NULL);
     struct ipc_fetch m;
     struct buf out;
     uint64_t id;
@@ -241,15 +245,17 @@ TEST(host_reports_a_fetch_that_failed)
 
     buf_init(&out, 4096);
     worker_request(&w, 1, "GET http://t/\n");
-    (void)ipc_put_fail(&out, worker_expect(&w, IPC_FETCH)->id, 0,
-                       &(struct ipc_fail){.error = ERR_REFUSED, .text = SLICE("connection refused")});
+    (void)ipc_put_fail(
+        &out, worker_expect(&w, IPC_FETCH)->id, 0,
+        &(struct ipc_fail){.error = ERR_REFUSED, .text = SLICE("connection refused")});
     worker_say(&w, &out);
     worker_expect_text(&w, 200, "Error: connection refused");
     buf_done(&out);
     worker_stop(&w);
 }
 
-/* --- errors ------------------------------------------------------------------------------------- */
+/* --- errors -------------------------------------------------------------------------------------
+ */
 
 TEST(host_logs_what_a_handler_throws_and_answers_500)
 {
@@ -323,7 +329,8 @@ TEST(host_maps_places_to_the_authors_files)
     assert_int_equal(worker_end(&w), HOST_EXIT_FAILED);
 }
 
-/* --- limits ------------------------------------------------------------------------------------- */
+/* --- limits -------------------------------------------------------------------------------------
+ */
 
 static void expect_exiting(struct worker *w, int err)
 {
@@ -336,8 +343,7 @@ static void expect_exiting(struct worker *w, int err)
 
 static void expect_overrun(const char *script, const char *config)
 {
-    const struct worker_options o = {
-        .sandbox = SANDBOX_AUTO, .cpu_ms = 100, .config = config};
+    const struct worker_options o = {.sandbox = SANDBOX_AUTO, .cpu_ms = 100, .config = config};
     struct worker w = ready(script, &o);
 
     worker_request(&w, 1, "GET http://t/\n");
@@ -368,7 +374,8 @@ TEST(host_ends_a_loop_in_native_code)
 TEST(host_says_where_a_loop_was)
 {
     const struct worker_options o = {.sandbox = SANDBOX_OFF, .cpu_ms = 100};
-    struct worker w = ready("function spin() {\n let x = 0;\n for (;;) x++;\n}\n" FETCH("spin()"), &o);
+    struct worker w =
+        ready("function spin() {\n let x = 0;\n for (;;) x++;\n}\n" FETCH("spin()"), &o);
 
     worker_request(&w, 1, "GET http://t/\n");
     worker_expect_log(&w, "The event used more CPU time than its limit and was ended.\n"
@@ -379,8 +386,8 @@ TEST(host_says_where_a_loop_was)
 TEST(host_ends_a_leak)
 {
     const struct worker_options o = {.sandbox = SANDBOX_AUTO, .memory_bytes = 192 << 20};
-    struct worker w = ready(FETCH("const a = []; for (;;) a.push(new Uint8Array(1000000).fill(1));"),
-                            &o);
+    struct worker w =
+        ready(FETCH("const a = []; for (;;) a.push(new Uint8Array(1000000).fill(1));"), &o);
 
     worker_request(&w, 1, "GET http://t/\n");
     expect_exiting(&w, ERR_WORKER_MEMORY);
@@ -399,7 +406,8 @@ TEST(host_lets_garbage_be)
     worker_stop(&w);
 }
 
-/* --- the end ------------------------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------------------------------
+ */
 
 TEST(host_drains_what_runs_and_leaves)
 {

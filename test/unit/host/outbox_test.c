@@ -138,8 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outbox_puts_acks_behind_the_frames_and_merges_ranges),
-        cmocka_unit_test(
-            outbox_drop_takes_an_actors_frames_and_leaves_the_rest_in_order),
+        cmocka_unit_test(outbox_drop_takes_an_actors_frames_and_leaves_the_rest_in_order),
         cmocka_unit_test(outbox_keeps_the_order_of_batches_while_the_socket_is_full),
         cmocka_unit_test(outbox_says_when_the_peer_is_gone),
         cmocka_unit_test(outbox_discard_forgets_the_batch_and_not_what_was_released),

@@ -1,6 +1,6 @@
 /*
- * The sandbox from inside: each test enters and seals it in a process of its own and tries to get out
- * with native code, as an attacker who broke the engine would.
+ * The sandbox from inside: each test enters and seals it in a process of its own and tries to get
+ * out with native code, as an attacker who broke the engine would.
  */
 #include "host/sandbox.h"
 
@@ -133,8 +133,8 @@ static int work(void)
         return 1;
     snprintf(path, sizeof(path), "%s/room/db", state);
     fd = open(path, O_CREAT | O_RDWR, 0600);
-    if (fd < 0 || write(fd, "x", 1) != 1 || ftruncate(fd, 0) < 0 || fsync(fd) < 0 || close(fd) < 0 ||
-        unlink(path) < 0)
+    if (fd < 0 || write(fd, "x", 1) != 1 || ftruncate(fd, 0) < 0 || fsync(fd) < 0 ||
+        close(fd) < 0 || unlink(path) < 0)
         return 2;
     if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
         return 3;
