@@ -43,15 +43,21 @@ static struct db *arg_db(const struct js_args *a)
     return db;
 }
 
+static JSValueRef thrown(const struct js_args *a, int r, const struct err_note *note)
+{
+    return r == -ERR_STORE_LIMIT ? js_throw(a, "RangeError", "%s", note->text)
+                                 : js_throw_err(a, r, note);
+}
+
 /* What a verb said: thrown, or undefined. */
 static JSValueRef done(const struct js_args *a, int r, const struct err_note *note)
 {
-    return r < 0 ? js_throw_err(a, r, note) : js_undefined(a->cx);
+    return r < 0 ? thrown(a, r, note) : js_undefined(a->cx);
 }
 
 static JSValueRef yes_no(const struct js_args *a, int r, const struct err_note *note)
 {
-    return r < 0 ? js_throw_err(a, r, note) : js_bool(a->cx, r > 0);
+    return r < 0 ? thrown(a, r, note) : js_bool(a->cx, r > 0);
 }
 
 /* --- the store, actors
@@ -200,7 +206,7 @@ static JSValueRef list(const struct js_args *a)
     range.prefix = prefix.s;
     l.array = JSObjectMakeArray(a->cx, 0, NULL, NULL);
     r = kv_list(db, &range, add_pair, &l, &note);
-    return r < 0 ? js_throw_err(a, r, &note) : l.array;
+    return r < 0 ? thrown(a, r, &note) : l.array;
 }
 
 /* --- transactions
@@ -215,7 +221,7 @@ static JSValueRef nested(const struct js_args *a, int (*verb)(struct db *, struc
     if (!db)
         return NULL;
     r = verb(db, &note);
-    return r < 0 ? js_throw_err(a, r, &note) : js_number(a->cx, r);
+    return r < 0 ? thrown(a, r, &note) : js_number(a->cx, r);
 }
 
 /* begin(actor) → depth; beginSync(actor) → depth */
@@ -271,7 +277,7 @@ static JSValueRef size(const struct js_args *a)
     if (!db)
         return NULL;
     r = db_size(db, &bytes, &note);
-    return r < 0 ? js_throw_err(a, r, &note) : js_number(a->cx, (double)bytes);
+    return r < 0 ? thrown(a, r, &note) : js_number(a->cx, (double)bytes);
 }
 
 /* --- alarms
@@ -341,7 +347,7 @@ static JSValueRef alarms(const struct js_args *a)
     struct err_note note = {0};
     const int r = api->store ? alarm_each(api->store, add_alarm, &l, &note) : 0;
 
-    return r < 0 ? js_throw_err(a, r, &note) : l.array;
+    return r < 0 ? thrown(a, r, &note) : l.array;
 }
 
 /* --- SQL
@@ -462,7 +468,7 @@ static JSValueRef rows_of(const struct js_args *a, JSValueRef cursor, struct sql
     js_set(a->cx, result, "rowsWritten", js_number(a->cx, (double)sql_rows_written(c)));
     if (r <= 0)
         js_handle_close(api->vm, cursor, &cursor_kind);
-    return r < 0 ? js_throw_err(a, r, &note) : result;
+    return r < 0 ? thrown(a, r, &note) : result;
 }
 
 static JSValueRef names_of(const struct js_args *a, const struct sql_cursor *c)
@@ -489,7 +495,7 @@ static JSValueRef exec(const struct js_args *a)
     if (!db || !js_arg_text(a, 1, &query) || !bind_all(a, &b))
         return NULL;
     if ((r = sql_exec(db, query.s, b.v, b.n, &c, &note)) < 0)
-        return js_throw_err(a, r, &note);
+        return thrown(a, r, &note);
     JSValueRef names = names_of(a, c);
     JSValueRef result = rows_of(a, js_handle(api->vm, &cursor_kind, c), c);
 
