@@ -105,14 +105,16 @@ static const struct exchange_ops facts = {.body = on_body, .taken = on_taken, .c
 static void put_url(struct buf *b, const struct exchange_request *rq)
 {
     const struct slice host = rq->host.n ? rq->host : SLICE("localhost");
+    const bool has_path = slice_starts(rq->target, SLICE("/"));
 
-    if (slice_find_slice(rq->target, SLICE("://")) > 0) {
+    /* A query may hold a whole URL, too. */
+    if (!has_path && slice_find_slice(rq->target, SLICE("://")) > 0) {
         (void)buf_add(b, rq->target);
         return;
     }
     (void)buf_add(b, SLICE("http://"));
     (void)buf_add(b, host);
-    (void)buf_add(b, rq->target.n && rq->target.p[0] == '/' ? rq->target : SLICE("/"));
+    (void)buf_add(b, has_path ? rq->target : SLICE("/"));
 }
 
 static void put_head(struct buf *b, const struct exchange_request *rq)
