@@ -10,8 +10,7 @@
 
 enum { EVENT_OVERHEAD = 128 /* what an event counts for beside its bytes */ };
 
-/* --- pace: how much may wait
- * ----------------------------------------------------------------------- */
+/* --- pace: how much may wait ------------------------------------------------------------------ */
 
 static bool app_is_full(const struct app *a)
 {
@@ -49,8 +48,7 @@ static void resume_all(struct app *a)
         hold_pace(LIST_ITEM(node, struct hold, waiting));
 }
 
-/* --- events come and go
- * ---------------------------------------------------------------------------- */
+/* --- events come and go ----------------------------------------------------------------------- */
 
 uint64_t delivery_next_seq(const struct app *a)
 {
@@ -192,8 +190,7 @@ bool delivery_is_sent(const struct app *a, uint64_t seq)
     return !e || e->sent;
 }
 
-/* --- ACK
- * ------------------------------------------------------------------------------------------- */
+/* --- ACK -------------------------------------------------------------------------------------- */
 
 /* A hold whose last event is done is not restored any more; it goes, or its connection lingers for
  * our Close. */
@@ -252,8 +249,7 @@ int delivery_ack(struct link *l, const struct ipc_frame *f, struct slice ranges)
     return r;
 }
 
-/* --- alarms
- * ---------------------------------------------------------------------------------------- */
+/* --- alarms ----------------------------------------------------------------------------------- */
 
 enum { ALARM_CHECK_MS = 60 * 1000 /* the wall clock may be set meanwhile */ };
 
@@ -307,8 +303,7 @@ int delivery_alarm_set(struct link *l, const struct ipc_frame *f, const struct i
     return 0;
 }
 
-/* --- the actor backend: what clients say
- * ----------------------------------------------------------- */
+/* --- the actor backend: what clients say ------------------------------------------------------ */
 
 static void on_opened(struct hold *h)
 {
@@ -406,8 +401,7 @@ const struct backend_ops actor_backend = {
     .closed = on_closed,
 };
 
-/* --- generations
- * ----------------------------------------------------------------------------------- */
+/* --- generations ------------------------------------------------------------------------------ */
 
 void delivery_serve(struct app *a, struct link *l)
 {
@@ -462,8 +456,7 @@ void delivery_drain(struct app *a, struct link *l, uint32_t ms)
                         &(struct ipc_drain){.deadline_ms = ms});
 }
 
-/* --- the process is gone
- * --------------------------------------------------------------------------- */
+/* --- the process is gone ---------------------------------------------------------------------- */
 
 struct tally {
     struct app *app;
@@ -473,9 +466,10 @@ struct tally {
     uint32_t lost;
 };
 
-static bool has_begun(const struct order *verdict, const struct event *e)
+/* Nobody knows which event it was: all that had begun are suspects. */
+static bool is_suspect(const struct order *verdict, const struct event *e)
 {
-    return verdict->why && e->seq <= verdict->begun;
+    return verdict->by_itself && verdict->guilty == 0 && e->seq <= verdict->begun;
 }
 
 static void condemn(struct tally *t, struct event *e)
@@ -487,7 +481,7 @@ static void condemn(struct tally *t, struct event *e)
     log_event(&a->edge->log, LOG_ERROR, "event.condemned", F_TEXT("app", app_name(a)),
               F_NAME("event", ipc_name(e->type)), F_HEX("seq", e->seq), F_HEX("hold", e->id),
               F_TEXT("actor", h && h->actor ? actor_key(h->actor) : SLICE_NONE),
-              F_UINT("tries", e->tries), F_UINT("guilty", e->guilty));
+              F_UINT("suspect", e->tries), F_UINT("guilty", e->guilty));
     if (e->type == IPC_ALARM)
         alarms_condemn(&a->alarms, e->seq);
     else if (!is_last_of_hold(e))
@@ -498,7 +492,7 @@ static void condemn(struct tally *t, struct event *e)
 /* An event that may be delivered again: is it still welcome? */
 static void judge_kept(struct tally *t, struct event *e)
 {
-    if (has_begun(t->verdict, e))
+    if (is_suspect(t->verdict, e))
         e->tries++;
     if (t->verdict->guilty == e->seq)
         e->guilty++;

@@ -7,7 +7,8 @@
  *
  *   WS_* of a hibernatable hold, ALARM   again, in the old order, before what came later
  *     … that ended two workers           its socket closes with 1011, the alarm is dropped
- *     … begun TRIES_MAX times            the same
+ *     … that was begun TRIES_MAX times when a worker ended itself and it was not known in which
+ *       event                            the same
  *   WS_* of a plain hold                 lost with its socket (1011 crash, 1012 restart)
  *   REQUEST not begun, without a body    again
  *   other REQUESTs                       503 with the reason, or a cut connection

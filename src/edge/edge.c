@@ -20,8 +20,7 @@
 #include "io/stream.h"
 #include "wire/pulse.h"
 
-/* --- mails between edges and the fleet
- * ------------------------------------------------------------- */
+/* --- mails between edges and the fleet -------------------------------------------------------- */
 
 static struct span copy_text(struct slice text)
 {
@@ -86,8 +85,7 @@ void edge_report(struct edge *e, struct report r, struct slice text)
     mailbox_post(copy->to->loop, &copy->mail);
 }
 
-/* --- applications
- * ---------------------------------------------------------------------------------- */
+/* --- applications ----------------------------------------------------------------------------- */
 
 struct slice app_name(const struct app *a)
 {
@@ -175,8 +173,7 @@ static void app_free(struct app *a)
     mem_free(a);
 }
 
-/* --- orders
- * ---------------------------------------------------------------------------------------- */
+/* --- orders ----------------------------------------------------------------------------------- */
 
 static struct link *find_link(struct app *a, uint32_t generation)
 {
@@ -255,8 +252,7 @@ void edge_obey(struct edge *e, struct order *take_o)
         order_free(take_o);
 }
 
-/* --- requests
- * -------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 /* Path and query of a target; an absolute one loses its origin. */
 static struct slice path_of(struct slice target)
@@ -318,8 +314,7 @@ static void on_request(void *arg, struct exchange *x)
 
 static const struct http1_server_ops server_facts = {.request = on_request};
 
-/* --- listeners
- * ------------------------------------------------------------------------------------- */
+/* --- listeners -------------------------------------------------------------------------------- */
 
 enum { CROWD_MS = 50 };
 
@@ -402,8 +397,7 @@ int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t 
     return 0;
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static uint32_t descriptors(unsigned edges)
 {
@@ -528,8 +522,7 @@ int edge_broken(struct edge *e, const char *app, struct slice text)
     return 0;
 }
 
-/* --- the end
- * --------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void close_listeners(struct edge *e)
 {

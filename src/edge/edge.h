@@ -20,7 +20,7 @@
 struct edge;
 struct loop;
 
-/* --- an application -------------------------------------------------------------------------- */
+/* --- an application --------------------------------------------------------------------------- */
 
 enum app_sandbox {
     APP_SANDBOX_AUTO,   /* apply what the system permits, log what it does not */

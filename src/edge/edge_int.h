@@ -45,7 +45,7 @@ struct edge_stats {
 #undef STAT
 };
 
-/* --- an application as one edge sees it ---------------------------------------------------------
+/* --- an application as one edge sees it ----------------------------------------------------------
  *
  *            report WAKE          order SERVE           order DRAIN, or link lost
  *   ASLEEP ──────────────► WAKING ───────────► SERVING ───────────────────────────┐
@@ -83,8 +83,7 @@ struct app {
     struct link *heir;    /* serves as soon as the bearer is gone */
 };
 
-/* --- orders: fleet → edges -----------------------------------------------------------------------
- */
+/* --- orders: fleet → edges -------------------------------------------------------------------- */
 
 enum order_kind {
     ORDER_OPEN,  /* here is your end of the pipe to a new generation: fd; start: write it first */
@@ -106,13 +105,13 @@ struct order {
     struct span text; /* owned by the order */
     struct settings *settings;
     uint32_t ms;
-    int why; /* row of errors.def; 0: it ended as it was told */
-    uint64_t guilty;
-    uint64_t begun;
+    int why;         /* row of errors.def; 0: it ended as it was told */
+    bool by_itself;  /* it ended because of something it ran, not by a kill from outside */
+    uint64_t guilty; /* the event that ran then; 0: not known */
+    uint64_t begun;  /* seq of the newest event of this edge that had begun */
 };
 
-/* --- reports: edges → fleet ----------------------------------------------------------------------
- */
+/* --- reports: edges → fleet ------------------------------------------------------------------- */
 
 enum report_kind {
     REPORT_WAKE,    /* an event waits and nobody serves */
@@ -138,8 +137,7 @@ struct report {
     struct span text; /* owned by the report */
 };
 
-/* --- the edge
- * ------------------------------------------------------------------------------------- */
+/* --- the edge --------------------------------------------------------------------------------- */
 
 enum { EDGE_LISTENERS = 16 };
 

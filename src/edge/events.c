@@ -11,7 +11,7 @@ void events_init(struct events *ev, uint64_t tag)
     ev->unsent = &ev->all;
 }
 
-/* --- the table ---------------------------------------------------------------------------------
+/* --- the table -----------------------------------------------------------------------------------
  *
  * Linear probing over the counter itself: counters are consecutive, so that the table is filled
  * like a ring and a long-running event is at most stepped over.
@@ -79,8 +79,7 @@ static void table_rest(struct events *ev)
     ev->mask = 0;
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static struct event *event_new(struct events *ev)
 {

@@ -24,8 +24,8 @@ struct event {
     uint16_t type;      /* enum ipc_type */
     bool sent;
     bool keep;      /* the frame stays after sending, for another delivery */
-    uint8_t tries;  /* deliveries that a worker began and did not finish */
-    uint8_t guilty; /* of these, the ones that ended a worker */
+    uint8_t guilty; /* how many workers ended in it */
+    uint8_t tries;  /* how many ended in an unknown event while this one had begun */
 };
 
 struct events {

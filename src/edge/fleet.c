@@ -124,8 +124,7 @@ unsigned fleet_alive(const struct fleet *f)
     return f->alive;
 }
 
-/* --- starting a process
- * ---------------------------------------------------------------------------- */
+/* --- starting a process ----------------------------------------------------------------------- */
 
 /* A sealed page: its size cannot change under our feet. */
 static int pulse_open(unsigned links, struct pulse **ret)
@@ -291,8 +290,7 @@ static void spawn(struct crew *c)
     show(c);
 }
 
-/* --- when to start
- * --------------------------------------------------------------------------------- */
+/* --- when to start ---------------------------------------------------------------------------- */
 
 static void wake(struct crew *c)
 {
@@ -361,8 +359,7 @@ static void code_failed(struct crew *c, struct slice text)
         drain(c->serving, c->settings->config.limits.drain_ms);
 }
 
-/* --- ready, serving, draining
- * ---------------------------------------------------------------------- */
+/* --- ready, serving, draining ----------------------------------------------------------------- */
 
 static void leave_within(struct unit *u, int64_t ms)
 {
@@ -447,8 +444,7 @@ static void on_idle(struct crew *c, const struct report *r)
         timer_del(loop_of(c), &c->idle);
 }
 
-/* --- the end of a process
- * -------------------------------------------------------------------------- */
+/* --- the end of a process --------------------------------------------------------------------- */
 
 static void kill_for(struct unit *u, int why)
 {
@@ -523,7 +519,7 @@ static void log_exit(struct unit *u, int status, int why, uint64_t guilty)
                   F_UINT("limit_ms", c->settings->config.limits.cpu_ms));
 }
 
-static void tell_gone(struct unit *u, int why, uint64_t guilty)
+static void tell_gone(struct unit *u, int why, bool by_itself, uint64_t guilty)
 {
     struct edge *e = u->crew->fleet->edge;
 
@@ -533,6 +529,7 @@ static void tell_gone(struct unit *u, int why, uint64_t guilty)
             .app = u->crew->app,
             .generation = u->generation,
             .why = why,
+            .by_itself = by_itself,
             .guilty = guilty,
             .begun = atomic_load_explicit(&u->pulse->begun[i], memory_order_relaxed),
         };
@@ -565,17 +562,17 @@ static void on_exited(void *arg, int status)
 {
     struct unit *u = arg;
     struct crew *c = u->crew;
-    const bool outside = was_killed_from_outside(u, status);
     const int why = why_of(u, status);
+    const bool by_itself = why && !was_killed_from_outside(u, status);
     const uint64_t guilty =
-        why && !outside ? atomic_load_explicit(&u->pulse->event, memory_order_relaxed) : 0;
+        by_itself ? atomic_load_explicit(&u->pulse->event, memory_order_relaxed) : 0;
     const bool early = u->state == UNIT_STARTING;
-    const bool quick = why && !outside && now(c) - u->started_ms < QUICK_MS;
+    const bool quick = by_itself && now(c) - u->started_ms < QUICK_MS;
 
     c->fleet->alive--;
     count(c, why);
     log_exit(u, status, why, guilty);
-    tell_gone(u, why, guilty);
+    tell_gone(u, why, by_itself, guilty);
     if (c->serving == u)
         timer_del(loop_of(c), &c->idle);
     if (early && c->next == u) {
@@ -591,8 +588,7 @@ static void on_exited(void *arg, int status)
     show(c);
 }
 
-/* --- the watchdog
- * ---------------------------------------------------------------------------------- */
+/* --- the watchdog ----------------------------------------------------------------------------- */
 
 static void watch_turn(struct unit *u, uint64_t turn)
 {
@@ -635,8 +631,7 @@ static void on_watch(struct timer *t)
         start_watch(f);
 }
 
-/* --- reports
- * --------------------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 static struct unit *find_unit(struct crew *c, uint32_t generation)
 {
@@ -727,8 +722,7 @@ void fleet_hear(struct fleet *f, const struct report *r)
     }
 }
 
-/* --- configuration
- * --------------------------------------------------------------------------------- */
+/* --- configuration ---------------------------------------------------------------------------- */
 
 /* START, made once for all processes of this code. NULL: the application has no code. */
 static struct blob *start_frame(const struct app_config *c)

@@ -32,8 +32,7 @@ static struct edge *edge_of(const struct hold *h)
     return h->app->edge;
 }
 
-/* --- facts of the transport --------------------------------------------------------------------
- */
+/* --- facts of the transport ------------------------------------------------------------------- */
 
 static void on_message(void *arg, struct span bytes, bool binary)
 {
@@ -99,8 +98,7 @@ static const struct transport_ops facts = {
     .gone = on_gone,
 };
 
-/* --- life ----------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* Which gauge counts it; NULL while it counts nowhere. */
 static int64_t *gauge(struct hold *h)
@@ -212,8 +210,7 @@ bool hold_settle(struct hold *h)
     return true;
 }
 
-/* --- reading
- * --------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 void hold_pace(struct hold *h)
 {
@@ -225,8 +222,7 @@ void hold_pace(struct hold *h)
         transport_pause(h->transport);
 }
 
-/* --- speaking
- * -------------------------------------------------------------------------------------- */
+/* --- speaking --------------------------------------------------------------------------------- */
 
 /* Fan-out bounds and closes: nobody else waits for a client that does not read. */
 static void close_slow(struct hold *h)

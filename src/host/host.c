@@ -190,6 +190,7 @@ static void give_up(struct host *h)
         outbox_discard(&h->ends[i].out);
     js_vm_limit(h->vm, OVERRAN_SECONDS, on_limit, h);
     host__overran(h, h->where ? h->where : "");
+    atomic_store_explicit(&h->pulse->event, h->guilty, memory_order_relaxed);
     h->says_exiting = true;
     host__leave(h, EXIT_LIMIT);
 }

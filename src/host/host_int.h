@@ -33,6 +33,7 @@ struct host {
     bool says_exiting; /* EXITING is due */
     bool flushing;     /* a flush is due */
     bool overran;      /* a turn was ended by the CPU limit */
+    uint64_t guilty;   /* its event, left in the pulse page for the gateway to find */
     char *where;       /* then: the place, as the engine says it */
     bool leaving;      /* reads nothing any more; ends when the outboxes are empty */
     int exit_code;

@@ -47,9 +47,12 @@ static JSValueRef end(struct host *h, const struct js_ref *hook, size_t n, const
     JSValueRef value = NULL;
     const int r = js_call(h->vm, hook->v, n, args, &value, &err);
     const int left = js_leave(h->vm);
+    const uint64_t event = atomic_load_explicit(&h->pulse->event, memory_order_relaxed);
 
     pulse_turn_end(h->pulse);
     if (r == -ERR_WORKER_CPU || left == -ERR_WORKER_CPU) {
+        if (!h->overran)
+            h->guilty = event;
         h->overran = true;
         js_error_done(&err);
         return NULL;

@@ -108,8 +108,7 @@ static inline bool lab_logged(struct lab *lab, const char *what)
     return slice_find_slice(buf_slice(&lab->log.lines), slice_str(what)) >= 0;
 }
 
-/* --- clients
- * ---------------------------------------------------------------------------------------- */
+/* --- clients ---------------------------------------------------------------------------------- */
 
 static inline void client_open(struct lab *lab, struct peer *c)
 {
@@ -191,8 +190,7 @@ static inline bool client_heard_close(struct peer *c, unsigned code)
     return false;
 }
 
-/* --- workers
- * ---------------------------------------------------------------------------------------- */
+/* --- workers ---------------------------------------------------------------------------------- */
 
 static inline struct order *lab_order(struct lab *lab, struct order o)
 {
@@ -221,7 +219,8 @@ static inline void fake_serve(struct lab *lab, struct fake *f)
     loop_advance(lab->loop, 0);
 }
 
-/* It dies: why, and what its pulse said. */
+/* It dies: why, and what its pulse said. Errors are its own doing, ERR_WORKER_DOWN is a kill from
+ * outside. */
 static inline void fake_die(struct lab *lab, struct fake *f, int why, uint64_t guilty,
                             uint64_t begun)
 {
@@ -229,6 +228,7 @@ static inline void fake_die(struct lab *lab, struct fake *f, int why, uint64_t g
     edge_obey(lab->edge, lab_order(lab, (struct order){.kind = ORDER_GONE,
                                                        .generation = f->generation,
                                                        .why = why,
+                                                       .by_itself = why && why != ERR_WORKER_DOWN,
                                                        .guilty = guilty,
                                                        .begun = begun}));
     loop_advance(lab->loop, 0);
