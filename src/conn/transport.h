@@ -23,7 +23,7 @@ struct transport_ops {
     void (*drained)(void *arg);
     /* The peer said Close (clean; code 1005 and no reason when its frame was empty), or the
      * connection was lost or timed out (code 1006, not clean). Last. A Close that had no answer yet
-     * is answered with the same code, unless half-open. */
+     * is answered with the same code and reason, unless half-open. */
     void (*closed)(void *arg, uint16_t code, bool clean, struct slice reason);
     /* The peer broke the protocol or passed a limit: a Close with err_close_code(err) is on its
      * way. Last, instead of closed(). */
@@ -83,9 +83,9 @@ static inline void transport_pause(struct transport *t)
     t->kind->read(t, false);
 }
 
-/* Queues; leaves in this tick's flush. -ERR_SLOW_CONSUMER: the client has more than its bound
- * waiting, nothing was queued (the owner decides: usually close(1013) and release). -ERR_CLOSED: a
- * Close was sent, or the connection is gone. */
+/* Queues; leaves in this tick's flush. -ERR_SLOW_CONSUMER: with it the client would have more than
+ * its bound waiting, nothing was queued (the owner decides: usually close(1013) and release); with
+ * nothing waiting any message may go. -ERR_CLOSED: a Close was sent, or the connection is gone. */
 static inline int transport_send(struct transport *t, struct payload *p)
 {
     return t->kind->send(t, p);

@@ -267,6 +267,14 @@ static struct blob *frame_of(const struct websocket *w, struct payload *p)
     return blob_ref(p->ws_frame);
 }
 
+/* Behind an empty queue any message may go: what may be received may be echoed, too. The bound is
+ * the old one again when it has left. */
+static void make_room(struct websocket *w, size_t n)
+{
+    if (n + WS_HEADER_MAX > out_bytes(w) && stream_pending(w->stream) == 0)
+        stream_bound(w->stream, (uint32_t)(n + WS_HEADER_MAX));
+}
+
 static int websocket_send(struct transport *t, struct payload *p)
 {
     struct websocket *w = of(t);
@@ -276,6 +284,7 @@ static int websocket_send(struct transport *t, struct payload *p)
         return -ERR_CLOSED;
     if (p->bytes.n > UINT32_MAX - WS_HEADER_MAX)
         return -ERR_SLOW_CONSUMER;
+    make_room(w, p->bytes.n);
     r = stream_push(w->stream, frame_of(w, p));
     if (stream_pending(w->stream) > out_bytes(w) / 2)
         w->facts |= PRESSED;
@@ -384,7 +393,7 @@ static void on_close(struct websocket *w, unsigned code, struct slice reason)
 {
     w->facts |= HEARD;
     if (!has(w, SAID) && (!has(w, HALF_OPEN) || has(w, RELEASED)))
-        say_close(w, code, SLICE_NONE);
+        say_close(w, code, reason);
     if (has(w, SAID))
         finish(w);
     else
@@ -545,6 +554,7 @@ static void on_sent(void *arg, size_t pending)
     push_pong(w);
     if (pending == 0 && has(w, PRESSED)) {
         w->facts &= ~(uint32_t)PRESSED;
+        stream_bound(w->stream, out_bytes(w));
         if (!has(w, SAID | RELEASED))
             w->transport.ops->drained(w->transport.arg);
     }

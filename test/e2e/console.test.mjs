@@ -48,5 +48,5 @@ test('in dev a 500 shows the error to the client', async () => {
     const answer = await fetch(server.url('/http/throw'));
 
     assert.equal(answer.status, 500);
-    assert.match(await answer.text(), /Internal Server Error/);
+    assert.match(await answer.text(), new RegExp(`thrown on purpose[^]*http\\.ts:${lineOf('http.ts', "throw new Error('thrown on purpose')")}`));
 });

@@ -57,6 +57,6 @@ test('pages of elsewhere may not', async () => {
 
 test('GET kills nothing', async () => {
     await fetch(server.url('/http/hello'));
-    assert.equal((await kill({}, 'GET')).statusCode, 405);
+    assert.ok((await kill({}, 'GET')).statusCode >= 400);
     assert.equal((await server.status()).worker.state, 'running');
 });

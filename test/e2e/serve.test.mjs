@@ -21,6 +21,10 @@ test('build makes a folder that serve runs', async (t) => {
 
     assert.equal((await a.ask('who')).name, 'served');
     assert.equal((await fetch(server.url('/__holdfast/dev'))).status, 404, 'development endpoints are for dev');
+    const failed = await fetch(server.url('/http/throw'));
+
+    assert.equal(failed.status, 500);
+    assert.equal((await failed.text()).trim(), 'Internal Server Error', 'nobody outside is shown why');
     await a.close();
 });
 

@@ -17,13 +17,13 @@ test('files have their type', async () => {
     for (const [path, type] of [
         ['/', 'text/html'],
         ['/style.css', 'text/css'],
-        ['/js/main.js', /(text|application)\/javascript/],
+        ['/js/main.js', 'javascript'],
         ['/icon.svg', 'image/svg+xml'],
     ]) {
         const { statusCode, headers, body } = await get(path);
 
         assert.equal(statusCode, 200, path);
-        assert.ok(headers['content-type'].match(type), `${path}: ${headers['content-type']}`);
+        assert.ok(headers['content-type'].includes(type), `${path}: ${headers['content-type']}`);
         assert.equal(Buffer.byteLength(await body.text()), Number(headers['content-length']));
     }
 });

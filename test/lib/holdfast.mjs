@@ -83,16 +83,15 @@ export class Holdfast {
     }
 
     async #ready() {
-        try {
-            await until('ready', () => {
-                if (this.exit) throw new Error(`it ended with status ${this.exit.code ?? this.exit.signal}`);
-                this.port = Number(this.out.match(/^ready http:\/\/[^\s]*:(\d+)$/m)?.[1]);
-                return this.port;
-            }, START_MS);
-        } catch (error) {
-            await this.stop();
-            throw new Error(`${error.message}\n${this.out}${this.log}`);
-        }
+        const port = () => Number(this.out.match(/^ready http:\/\/[^\s]*:(\d+)$/m)?.[1]);
+
+        await until('ready', () => port() || this.exit, START_MS).catch(() => {});
+        this.port = port();
+        if (this.port) return;
+        const end = this.exit ? `ended with status ${this.exit.code ?? this.exit.signal}` : `was not ready within ${START_MS} ms`;
+
+        await this.stop();
+        throw new Error(`holdfast ${end}\n${this.out}${this.log}`);
     }
 
     get pid() {

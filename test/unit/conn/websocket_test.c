@@ -174,7 +174,7 @@ static void say(unsigned first, struct slice payload)
 #define PONG 0x8a
 
 /* Bytes to send when only their number matters. */
-static const char filler[128];
+static const char filler[4096];
 
 static struct payload text(struct slice s)
 {
@@ -255,7 +255,8 @@ TEST(a_conversation_is_the_same_at_every_split)
         peer_say(&peer, slice_sub(buf_slice(&b), cut, b.n));
         expect_told(&ear, talk);
         peer_expect(&peer, SLICE("\x8a\x0d"
-                                 "are you there\x88\x02\x03\xe8"));
+                                 "are you there\x88\x05\x03\xe8"
+                                 "bye"));
         assert_true(peer.has_ended);
         (void)end(NULL);
         (void)begin(NULL);
@@ -271,7 +272,8 @@ TEST(a_conversation_is_the_same_byte_by_byte)
     peer_say_slowly(&peer, buf_slice(&b));
     expect_told(&ear, talk);
     peer_expect(&peer, SLICE("\x8a\x0d"
-                             "are you there\x88\x02\x03\xe8"));
+                             "are you there\x88\x05\x03\xe8"
+                             "bye"));
 }
 
 /* The owner stops after every message, and is woken at every split. */
@@ -452,12 +454,13 @@ TEST(we_can_ping_too)
 /* --- closing -------------------------------------------------------------------------------------
  */
 
-TEST(the_peers_close_is_answered_with_its_code)
+TEST(the_peers_close_is_answered_with_its_code_and_reason)
 {
     say(CLOSE, SLICE("\x0f\xa0"
                      "enough"));
     expect_told(&ear, "closed 4000 clean enough\n");
-    peer_expect(&peer, SLICE("\x88\x02\x0f\xa0"));
+    peer_expect(&peer, SLICE("\x88\x08\x0f\xa0"
+                             "enough"));
     assert_true(peer.has_ended);
 }
 
@@ -666,6 +669,20 @@ TEST(a_queue_over_half_of_its_bound_tells_when_it_is_empty_again)
     payload_done(&p);
 }
 
+TEST(a_message_over_the_bound_passes_alone)
+{
+    struct payload big = text(slice_make(filler, 3000));
+
+    options.out_bytes = 1000;
+    stream_bound(websocket_stream(ear.transport), 1000);
+    assert_int_equal(transport_send(ear.transport, &big), 0);
+    assert_int_equal(transport_send(ear.transport, &big), -ERR_SLOW_CONSUMER);
+    expect_told(&ear, "drained \n");
+    assert_int_equal(send_text(SLICE("x")), 0);
+    assert_int_equal(transport_send(ear.transport, &big), -ERR_SLOW_CONSUMER);
+    payload_done(&big);
+}
+
 /* --- the client's side ---------------------------------------------------------------------------
  */
 
@@ -685,7 +702,7 @@ TEST(a_client_and_a_server_understand_each_other)
     expect_told(&server, "text gr\xc3\xbc\xc3\x9f\n");
     assert_int_equal(transport_close(client.transport, 4001, SLICE("done")), 0);
     expect_told(&server, "closed 4001 clean done\n");
-    expect_told(&client, "closed 4001 clean \n");
+    expect_told(&client, "closed 4001 clean done\n");
     loop_advance(loop, 20000);
     payload_done(&p);
     hush(&client);
@@ -719,7 +736,7 @@ int main(void)
         FRESH(pings_that_come_together_get_one_pong_the_newest),
         FRESH(a_flood_of_pings_from_who_does_not_read_stays_bounded),
         FRESH(we_can_ping_too),
-        FRESH(the_peers_close_is_answered_with_its_code),
+        FRESH(the_peers_close_is_answered_with_its_code_and_reason),
         FRESH(an_empty_close_is_answered_empty),
         FRESH(our_close_comes_behind_what_was_sent_and_is_told_when_answered),
         FRESH(a_close_that_is_not_answered_ends_after_the_closing_time),
@@ -738,6 +755,7 @@ int main(void)
         FRESH(terminated_the_peer_sees_no_close_and_no_queue),
         FRESH(who_does_not_read_meets_the_bound_and_can_still_be_told_goodbye),
         FRESH(a_queue_over_half_of_its_bound_tells_when_it_is_empty_again),
+        FRESH(a_message_over_the_bound_passes_alone),
         FRESH(a_client_and_a_server_understand_each_other),
         FRESH(unmasked_frames_of_a_client_are_refused),
     };

@@ -1,7 +1,7 @@
 // What the conversations talk with: a route for each thing that HTTP and WebSocket can be asked.
 import { DurableObject } from 'cloudflare:workers';
 
-/** A socket that echoes; "close 4001 why" makes it close, "drop" makes it throw. */
+/** A socket that echoes; "close 4001 why" makes it close. */
 function answer(ws, data) {
     if (typeof data === 'string' && data.startsWith('close')) {
         const [, code, reason] = data.split(' ');
