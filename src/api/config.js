@@ -4,7 +4,7 @@
 //
 // PATH is an application, with --serve a holdfast.toml. What is right becomes one JSON document for the gateway
 // (docs/configuration.md); what is wrong, lines that begin with FILE:LINE.
-import { readHoldfast, readSingle } from './config_holdfast.js';
+import { checkOptions, readHoldfast, readSingle } from './config_holdfast.js';
 import { Problems } from './config_table.js';
 import { absolute } from './config_path.js';
 import { ConfigError } from './config_tree.js';
@@ -33,7 +33,9 @@ export function readConfig(words) {
   let config;
 
   try {
-    config = serve ? readHoldfast(absolute(path), { ...options, problems }) : readSingle(path, { ...options, problems });
+    if (checkOptions(options.sets, problems)) {
+      config = serve ? readHoldfast(absolute(path), { ...options, problems }) : readSingle(path, { ...options, problems });
+    }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     problems.errors.push(error.message);

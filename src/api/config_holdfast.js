@@ -191,6 +191,12 @@ export function readHoldfast(path, { sets, ...options }) {
   return complete(settings, apps, options);
 }
 
+/** Whether what the command line says is right by itself; said before any file is read. */
+export function checkOptions(sets, problems) {
+  readSettings(new Table(overlay({ kind: 'table', where: '', keys: new Map() }, sets), '', problems), '/');
+  return problems.errors.length === 0;
+}
+
 // One application by itself, as `dev`, `build` and `serve PATH` run it.
 export function readSingle(path, { sets, ...options }) {
   const { problems } = options;

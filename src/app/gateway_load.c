@@ -4,10 +4,6 @@
 
 enum { CONFIG_MAX = 4 << 20, SCRIPT_MAX = 32 << 20, MAP_MAX = 64 << 20, TEXT_MAX = 1 << 20 };
 
-/* An application that has only assets answers what is not there. */
-#define NO_CODE                                                                                    \
-    "return {default: {fetch() { return new Response('Not Found', {status: 404}); }}};\n"
-
 struct loading {
     struct loop *loop;
     const struct paths *paths;
@@ -153,16 +149,15 @@ static int start_bundle(struct loading *ld, const struct config_app *from, struc
     return ld->bundle ? 0 : -ERR_NOT_FOUND;
 }
 
-/* A bundle that is made already, or no code at all. */
+/* A bundle that is made already, or no code at all: then there are only assets, and the script is
+ * empty. */
 static int read_code(struct loaded_app *app, const struct config_app *from, struct err_note *note)
 {
     int r;
 
     app->files = join_texts(from->watch, NULL);
-    if (!from->script)
-        (void)buf_add(&app->script, SLICE(NO_CODE));
-    else if ((r = file_read(from->script, &app->script, note)) < 0 ||
-             (r = file_read(from->map, &app->map, note)) < 0)
+    if (from->script && ((r = file_read(from->script, &app->script, note)) < 0 ||
+                         (r = file_read(from->map, &app->map, note)) < 0))
         return r;
     return complete(app, from, from->format ? from->format : "modules");
 }

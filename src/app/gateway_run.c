@@ -36,8 +36,8 @@ struct run {
     struct loaded *loaded; /* what runs; NULL until it does */
     struct buf warnings;   /* as shown last */
     bool is_ready;
-    bool is_stale; /* something changed while it was loading */
-    size_t apps_ready;
+    bool is_stale;       /* something changed while it was loading */
+    size_t apps_awaited; /* whose code has not run yet, in dev */
     unsigned stops;
     int status;
 };
@@ -100,12 +100,22 @@ static void announce(struct run *r)
     (void)fflush(stdout);
 }
 
+/* dev waits until all code has run once; serve does not, and applications without code have nothing
+ * to wait for. */
+static void announce_when_ready(struct run *r)
+{
+    if (r->apps_awaited == 0 && !r->is_ready && !r->stops)
+        announce(r);
+}
+
 static void on_app_ready(void *arg, const char *app)
 {
     struct run *r = arg;
 
-    if (++r->apps_ready == r->loaded->config->n_apps && !r->is_ready && is_dev(r) && !r->stops)
-        announce(r);
+    if (r->is_ready)
+        return;
+    r->apps_awaited -= r->apps_awaited > 0;
+    announce_when_ready(r);
 }
 
 /* Before it was ready the command has failed; later the edge has said it, and the next change may
@@ -218,10 +228,12 @@ static void open_edges(struct run *r, struct loaded *take_x)
     int result = listen_all(r, take_x->config, &note);
 
     start_threads(r);
+    for (size_t i = 0; i < take_x->config->n_apps; i++)
+        r->apps_awaited += is_dev(r) && take_x->apps[i].script.n > 0;
     if (result < 0)
         stop(r, say(&note));
-    else if (!is_dev(r))
-        announce(r);
+    else
+        announce_when_ready(r);
 }
 
 /* --- loading, and loading again ----------------------------------------------------------------
