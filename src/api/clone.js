@@ -687,8 +687,16 @@ function transferOther(object) {
   throw new DOMException('A value in the transfer list could not be transferred.', 'DataCloneError');
 }
 
+function cloneAlone(value) {
+  const copies = [];
+  const writer = new Writer(null, (object) => (isBlob(object) ? copies.push(copyOfBlob(object)) - 1 : -1));
+  writer.write(value);
+  return new Reader(writer.take(), [], copies).read();
+}
+
 /** A copy of value; the buffers and ports of `transfer` move into it. */
 export function cloneWith(value, transfer) {
+  if (transfer.length === 0) return cloneAlone(value);
   const buffers = new Map();
   const others = new Map();
   for (const item of transfer) {

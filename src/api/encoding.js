@@ -10,11 +10,14 @@ const fromBase64 = Uint8Array.fromBase64;
 
 export { latin1Decode, latin1Encode };
 
+// A call into C costs more than a short loop over ASCII.
+const SHORT_TEXT = 256;
+const SHORT_BYTES = 16;
+
 /** A string's UTF-8 in an array of its own; lone surrogates become U+FFFD. */
 export function encodeText(text) {
   const n = text.length;
-  if (n > 24) return utf8Encode(text);
-  // A call into C costs more than a short loop.
+  if (n > SHORT_TEXT) return utf8Encode(text);
   const bytes = new Uint8Array(n);
   for (let i = 0; i < n; i++) {
     const c = text.charCodeAt(i);
@@ -24,9 +27,21 @@ export function encodeText(text) {
   return bytes;
 }
 
-/** UTF-8 without its byte order mark; errors become U+FFFD. */
+/** UTF-8; errors become U+FFFD. */
+function decodeUtf8(bytes) {
+  if (bytes.length > SHORT_BYTES) return utf8Decode(bytes);
+  let text = '';
+  for (let i = 0; i < bytes.length; i++) {
+    const c = bytes[i];
+    if (c > 127) return utf8Decode(bytes);
+    text += String.fromCharCode(c);
+  }
+  return text;
+}
+
+/** The same without its byte order mark. */
 export function decodeText(bytes) {
-  const text = utf8Decode(bytes);
+  const text = decodeUtf8(bytes);
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
 
@@ -201,7 +216,7 @@ export class TextDecoder {
   #convert(bytes) {
     if (this.#encoding === 'utf-8') {
       if (this.#fatal && !isUtf8(bytes)) throw new TypeError('Failed to decode input.');
-      return utf8Decode(bytes);
+      return decodeUtf8(bytes);
     }
     if (this.#encoding === 'windows-1252') return decodeWindows1252(bytes);
     const text = decodeUtf16(bytes, this.#encoding === 'utf-16be');

@@ -6,14 +6,21 @@ import { KEYS, pairIterators, VALUES } from './iterate.js';
 import { finish, illegalInvocation, wrongArgument, wrongConstructorArgument } from './webidl.js';
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const lowerToken = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const plainValue = /^[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?$/;
 const fieldValue = /^[\x01-\x09\x0b\x0c\x0e-\xff]*$/;
 
-function checkedName(name) {
-  if (typeof name !== 'string') name = String(name);
-  if (!token.test(name)) throw new TypeError('Invalid header name.');
-  return name;
+const keys = new Map(); // of names that were checked: name → lower case
+const KEYS_MAX = 512;
+
+/** The lower-case form of a name that may be a field's. */
+function keyOf(name) {
+  const known = keys.get(name);
+  if (known !== undefined) return known;
+  const text = String(name);
+  if (!token.test(text)) throw new TypeError('Invalid header name.');
+  const key = text.toLowerCase();
+  if (keys.size < KEYS_MAX) keys.set(text, key);
+  return key;
 }
 
 function checkedValue(value) {
@@ -24,12 +31,44 @@ function checkedValue(value) {
   return value;
 }
 
-function lower(name) {
-  return lowerToken.test(name) ? name : name.toLowerCase();
+const SEARCHES_MAX = 3;
+const COLON = 58;
+const SPACE = 32;
+
+function valueIn(head, colon, end) {
+  return head.slice(head.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
+}
+
+/** Whether the name that begins at `at` is key but for its case. Both are tokens; letters differ in one bit. */
+function isNameAt(head, at, key) {
+  for (let i = 0; i < key.length; i++) {
+    const c = head.charCodeAt(at + i);
+    const k = key.charCodeAt(i);
+    if (c !== k && (c | 32) !== k) return false;
+    if (c !== k && (k < 97 || k > 122)) return false;
+  }
+  return true;
+}
+
+/** The value, or the joined values, of the fields with that lower-case name; null without one. */
+function searchHead(head, key) {
+  let value = null;
+  for (let at = 0; at < head.length; ) {
+    let end = head.indexOf('\n', at);
+    if (end === -1) end = head.length;
+    const colon = at + key.length;
+    if (head.charCodeAt(colon) === COLON && colon < end && isNameAt(head, at, key)) {
+      const found = valueIn(head, colon, end);
+      value = value === null ? found : `${value}, ${found}`;
+    }
+    at = end + 1;
+  }
+  return value;
 }
 
 let fromHead;
 let mapOf;
+let valueOf;
 let textOf;
 let copyOf;
 let freeze;
@@ -38,6 +77,7 @@ export class Headers {
   #head = null; // not parsed yet
   #map = null; // lower-case name → { name, value, list }; list: the values of set-cookie
   #immutable = false;
+  #searches = 0; // of #head, so far
 
   constructor(init = undefined) {
     if (init === undefined || init === null) return;
@@ -48,9 +88,7 @@ export class Headers {
     } else if (init[Symbol.iterator] !== undefined) {
       for (const pair of init) this.#appendPair([...pair]);
     } else {
-      for (const key of Reflect.ownKeys(init)) {
-        if (Object.getOwnPropertyDescriptor(init, key)?.enumerable) this.#add(checkedName(key), checkedValue(init[key]));
-      }
+      for (const name of Object.keys(init)) this.#add(name, keyOf(name), checkedValue(init[name]));
     }
   }
 
@@ -62,6 +100,7 @@ export class Headers {
       return headers;
     };
     mapOf = (headers) => headers.#entries();
+    valueOf = (headers, key) => headers.#value(key);
     textOf = (headers) => headers.#head ?? headers.#text();
     copyOf = (value) => (typeof value === 'object' && value !== null && #head in value ? value : null);
     freeze = (headers) => {
@@ -82,9 +121,21 @@ export class Headers {
       let end = head.indexOf('\n', at);
       if (end === -1) end = head.length;
       const colon = head.indexOf(':', at);
-      if (colon < end && colon > at) this.#add(head.slice(at, colon), head.slice(head.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1, end));
+      if (colon < end && colon > at) {
+        const name = head.slice(at, colon);
+        this.#add(name, name.toLowerCase(), valueIn(head, colon, end));
+      }
       at = end + 1;
     }
+  }
+
+  // The first few reads of a head search it, which is cheaper than making all its entries.
+  #value(key) {
+    if (this.#head !== null && this.#searches < SEARCHES_MAX) {
+      this.#searches++;
+      return searchHead(this.#head, key);
+    }
+    return this.#entries().get(key)?.value ?? null;
   }
 
   #text() {
@@ -97,9 +148,8 @@ export class Headers {
     return text;
   }
 
-  #add(name, value) {
+  #add(name, key, value) {
     const map = this.#entries();
-    const key = lower(name);
     const entry = map.get(key);
     if (entry === undefined) {
       map.set(key, { name, value, list: key === 'set-cookie' ? [value] : undefined });
@@ -111,7 +161,7 @@ export class Headers {
 
   #appendPair(pair) {
     if (pair.length !== 2) throw new TypeError('Sequence initializer must only contain pairs of name and value.');
-    this.#add(checkedName(pair[0]), checkedValue(pair[1]));
+    this.#add(String(pair[0]), keyOf(pair[0]), checkedValue(pair[1]));
   }
 
   #mutable() {
@@ -121,22 +171,22 @@ export class Headers {
   append(name, value) {
     if (arguments.length < 2) throw wrongArgument('append', 'Headers', arguments.length + 1, 'string');
     this.#mutable();
-    this.#add(checkedName(name), checkedValue(value));
+    this.#add(String(name), keyOf(name), checkedValue(value));
   }
 
   delete(name) {
     if (arguments.length < 1) throw wrongArgument('delete', 'Headers', 1, 'string');
     this.#mutable();
-    this.#entries().delete(lower(checkedName(name)));
+    this.#entries().delete(keyOf(name));
   }
 
   get(name) {
     if (arguments.length < 1) throw wrongArgument('get', 'Headers', 1, 'string');
-    return this.#entries().get(lower(checkedName(name)))?.value ?? null;
+    return this.#value(keyOf(name));
   }
 
   getAll(name) {
-    if (lower(checkedName(name)) !== 'set-cookie') {
+    if (keyOf(name) !== 'set-cookie') {
       throw new TypeError('getAll() can only be used with the header name "Set-Cookie".');
     }
     return this.getSetCookie();
@@ -148,17 +198,16 @@ export class Headers {
 
   has(name) {
     if (arguments.length < 1) throw wrongArgument('has', 'Headers', 1, 'string');
-    return this.#entries().has(lower(checkedName(name)));
+    return this.#value(keyOf(name)) !== null;
   }
 
   set(name, value) {
     if (arguments.length < 2) throw wrongArgument('set', 'Headers', arguments.length + 1, 'string');
     this.#mutable();
-    const given = checkedName(name);
+    const key = keyOf(name);
     const text = checkedValue(value);
-    const key = lower(given);
     const list = key === 'set-cookie' ? [text] : undefined;
-    this.#entries().set(key, { name: given, value: text, list });
+    this.#entries().set(key, { name: String(name), value: text, list });
   }
 
   forEach(callback, self = undefined) {
@@ -231,7 +280,7 @@ export function makeImmutable(headers) {
 
 /** The value of a field by its lower-case name, or null; without checks. */
 export function headerValue(headers, key) {
-  return mapOf(headers).get(key)?.value ?? null;
+  return valueOf(headers, key);
 }
 
 /** Sets a field that is not there yet. */

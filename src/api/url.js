@@ -1,43 +1,128 @@
 // URL and URLSearchParams (url.spec.whatwg.org).
 //
 // Most URLs of a server are absolute, http-like, lower-case, and need no escaping: their serialisation is the input itself.
-// One regular expression recognises them (`plain`), and their parts are cut out when somebody asks. Everything else goes
-// through whatwg-url's state machine, loaded on first use. test/js/url.js holds both against each other.
+// A scan recognises them (`isPlain`), and their parts are cut out when somebody asks. Everything else goes through whatwg-url's
+// state machine, loaded on first use. test/js/url_test.js holds both against each other.
 import { KEYS, pairIterators, VALUES } from './iterate.js';
 import { finish, illegalInvocation, usv, wrongArgument, wrongConstructorArgument } from './webidl.js';
 
-// A host whose last label begins with a digit may be an IPv4 address and must be canonical; `xn--` labels need a check.
-const label = '(?!xn--)[a-z0-9_-]+';
-const name = `(?:${label}\\.)*(?!xn--)[a-z_][a-z0-9_-]*`;
-const byte = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
-const host = `(?:${name}|${byte}(?:\\.${byte}){3})`;
-const dots = '(?:\\.|%2[eE]){1,2}(?:[/?#]|$)';
-const pathChars = "[!$%&'()*+,\\-.0-9:;=@A-Z_a-z~|[\\]]";
-const path = `(?:/(?!${dots})${pathChars}*)+`;
-const query = '\\?[!$%&()*+,\\-./0-9:;=?@A-Z[\\\\\\]^_`a-z{|}~]+';
-const fragment = '#[!#$%&\'()*+,\\-./0-9:;=?@A-Z[\\\\\\]^_a-z{|}~]+';
-const port = '(?::[1-9]\\d{0,3})?';
+// Where an ASCII character stands for itself.
+const HOST = 1;
+const PATH = 2;
+const QUERY = 4;
+const FRAGMENT = 8;
+const DIGIT = 16;
+const places = new Uint8Array(256);
 
-const plain = new RegExp(`^(?:http|ws)s?://${host}${port}${path}(?:${query})?(?:${fragment})?$`);
-const plainPath = new RegExp(`^${path}$`);
-const plainQuery = new RegExp(`^${query}$`);
-const plainReference = new RegExp(`^${path}(?:${query})?(?:${fragment})?$`);
+function mark(place, characters) {
+  for (const c of characters) places[c.charCodeAt(0)] |= place;
+}
 
-const defaultPorts = { __proto__: null, 'http:': '80', 'ws:': '80', 'https:': '443', 'wss:': '443' };
+const digits = '0123456789';
+const letters = 'abcdefghijklmnopqrstuvwxyz';
+mark(DIGIT, digits);
+mark(HOST, `${letters}${digits}-_.`);
+mark(PATH, `${letters}${letters.toUpperCase()}${digits}/!$%&'()*+,-.:;=@_~|[]`);
+mark(QUERY, `${letters}${letters.toUpperCase()}${digits}!$%&()*+,-./:;=?@[]\\^_\`{|}~`);
+mark(FRAGMENT, `${letters}${letters.toUpperCase()}${digits}!#$%&'()*+,-./:;=?@[]\\^_{|}~`);
+
+const SLASH = 47;
+const DOT = 46;
+const COLON = 58;
+const QUESTION = 63;
+const HASH = 35;
+
+const dotSegment = /^(?:\.|%2[eE]){1,2}(?:[/?#]|$)/;
+const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.|$)){4}$/;
+
+/** The place behind a host that needs no change, from `at`; -1 for others. */
+function scanHost(text, at) {
+  const start = at;
+  let label = at; // where the last one begins
+  let c = 0;
+  for (; at < text.length; at++) {
+    c = text.charCodeAt(at);
+    if ((places[c] & HOST) === 0 || c > 255) break;
+    if (c !== DOT) continue;
+    if (at === label || isPunycode(text, label)) return -1;
+    label = at + 1;
+  }
+  if (at === label || isPunycode(text, label)) return -1;
+  // A host whose last label begins with a digit may be an IPv4 address.
+  if (places[text.charCodeAt(label)] & DIGIT && !ipv4.test(text.slice(start, at))) return -1;
+  return at;
+}
+
+function isPunycode(text, at) {
+  return text.charCodeAt(at) === 120 && text.startsWith('xn--', at);
+}
+
+/** The place behind a port of one to four digits that is not the scheme's own, from the colon; -1 for others. */
+function scanPort(text, at, secure) {
+  const start = at + 1;
+  if (text.charCodeAt(start) === 48) return -1;
+  for (at = start; at < text.length && places[text.charCodeAt(at) & 255] & DIGIT; at++);
+  const length = at - start;
+  if (length === 0 || length > 4) return -1;
+  if (length === 2 && !secure && text.startsWith('80', start)) return -1;
+  return length === 3 && secure && text.startsWith('443', start) ? -1 : at;
+}
+
+/** The place behind a path (from its slash); -1 when something in it would be escaped or is a dot segment. */
+function scanPath(text, at) {
+  for (; at < text.length; at++) {
+    const c = text.charCodeAt(at);
+    if (c > 255 || (places[c] & PATH) === 0) return c === QUESTION || c === HASH ? at : -1;
+    if (c !== SLASH) continue;
+    const next = text.charCodeAt(at + 1);
+    if ((next === DOT || next === 37) && dotSegment.test(text.slice(at + 1, at + 8))) return -1;
+  }
+  return at;
+}
+
+/** The place behind characters of `place`, from at. */
+function scanAll(text, at, place) {
+  for (; at < text.length; at++) {
+    const c = text.charCodeAt(at);
+    if (c > 255 || (places[c] & place) === 0) break;
+  }
+  return at;
+}
+
+/** Whether text from `at`, a slash, is a path with perhaps a query and a fragment, none of them empty, that need no change. */
+function isPlainTail(text, at) {
+  at = scanPath(text, at);
+  if (at === -1) return false;
+  if (text.charCodeAt(at) === QUESTION) {
+    const end = scanAll(text, at + 1, QUERY);
+    if (end === at + 1) return false;
+    at = end;
+  }
+  if (text.charCodeAt(at) === HASH) {
+    const end = scanAll(text, at + 1, FRAGMENT);
+    if (end === at + 1) return false;
+    at = end;
+  }
+  return at === text.length;
+}
+
+let lastPlain = ''; // request.url is often the next URL
 
 /** Whether text is its own serialisation, and of the shape that cutParts understands. */
 function isPlain(text) {
-  if (!plain.test(text)) return false;
-  const at = text.indexOf(':', 6);
-  return at === -1 || !hasDefaultPort(text, at);
-}
-
-// at: the first colon behind the scheme's own, which may also be part of the path.
-function hasDefaultPort(text, at) {
-  const end = text.indexOf('/', 8);
-  if (at > end) return false;
-  const number = text.slice(at + 1, end);
-  return number === (text.charCodeAt(4) === 115 || text.charCodeAt(2) === 115 ? '443' : '80');
+  if (text === lastPlain) return true;
+  let at;
+  if (text.startsWith('http://')) at = 7;
+  else if (text.startsWith('https://')) at = 8;
+  else if (text.startsWith('ws://')) at = 5;
+  else if (text.startsWith('wss://')) at = 6;
+  else return false;
+  const secure = at === 8 || at === 6;
+  at = scanHost(text, at);
+  if (at !== -1 && text.charCodeAt(at) === COLON) at = scanPort(text, at, secure);
+  if (at === -1 || text.charCodeAt(at) !== SLASH || !isPlainTail(text, at)) return false;
+  lastPlain = text;
+  return true;
 }
 
 function cutParts(href) {
@@ -93,7 +178,7 @@ function parse(input, base) {
     if (isPlain(input)) return { href: input, parts: null };
   } else if (isPlain(base)) {
     if (isPlain(input)) return { href: input, parts: null };
-    if (plainReference.test(input) && !input.startsWith('//')) return { href: base.slice(0, base.indexOf('/', 8)) + input, parts: null };
+    if (input.charCodeAt(0) === SLASH && input.charCodeAt(1) !== SLASH && isPlainTail(input, 0)) return { href: base.slice(0, base.indexOf('/', 8)) + input, parts: null };
   }
   const { basicURLParse, serializeURL } = full();
   const baseURL = base === undefined ? null : basicURLParse(usv(base));
@@ -268,7 +353,7 @@ export class URL {
 
   set pathname(value) {
     const text = usv(value);
-    if (this.#partsNow().plain && plainPath.test(text)) {
+    if (this.#partsNow().plain && text.charCodeAt(0) === SLASH && scanPath(text, 0) === text.length) {
       this.#replacePart('pathname', text);
       return;
     }
@@ -286,7 +371,7 @@ export class URL {
   set search(value) {
     const text = usv(value);
     const input = text.startsWith('?') ? text.slice(1) : text;
-    if (this.#partsNow().plain && (text === '' || plainQuery.test(`?${input}`))) {
+    if (this.#partsNow().plain && (text === '' || (input !== '' && scanAll(input, 0, QUERY) === input.length))) {
       this.#replacePart('search', text === '' ? '' : `?${input}`);
     } else {
       this.#change((record, urls) => {

@@ -48,16 +48,27 @@ static struct buf read_file(const char *path)
     return text;
 }
 
-/* now(): monotonic milliseconds. */
-static JSValueRef now(const struct js_args *a)
+static JSValueRef milliseconds(const struct js_args *a, clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return js_number(a->cx, (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6);
 }
 
-static const struct js_native clock_natives[] = {{"now", 0, now}, {0}};
+/* now(): monotonic milliseconds. */
+static JSValueRef now(const struct js_args *a)
+{
+    return milliseconds(a, CLOCK_MONOTONIC);
+}
+
+/* cpu(): milliseconds that this thread has worked. */
+static JSValueRef cpu(const struct js_args *a)
+{
+    return milliseconds(a, CLOCK_THREAD_CPUTIME_ID);
+}
+
+static const struct js_native clock_natives[] = {{"now", 0, now}, {"cpu", 0, cpu}, {0}};
 
 static JSValueRef natives(struct js_vm *vm, struct api *api)
 {
