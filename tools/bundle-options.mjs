@@ -1,9 +1,26 @@
 // How JavaScript is bundled for the engine: one function expression, (function (native, global) { …; return api.NAME }).
 // Files reach the two parameters through src/api/native.js, and nothing else can.
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+// The tables of tr46 are needed for international host names only, but the engine reads all text of a script when it starts. As
+// strings they are skipped in a moment.
+const tablesAsStrings = {
+  name: 'tables-as-strings',
+  setup({ onLoad }) {
+    onLoad({ filter: /tr46[\\/]lib[\\/]mappingTable\.json$/ }, ({ path: file }) => ({
+      contents: `module.exports = JSON.parse(${JSON.stringify(readFileSync(file, 'utf8'))})`,
+      loader: 'js',
+    }));
+    onLoad({ filter: /tr46[\\/]lib[\\/]regexes\.js$/ }, ({ path: file }) => ({
+      contents: readFileSync(file, 'utf8').replace(/= \/(.*)\/u;/g, (line, source) => `= new RegExp(${JSON.stringify(source)}, "u");`),
+      loader: 'js',
+    }));
+  },
+};
 
 /**
  * esbuild options for a script whose value is what `entry` exports under `name`. platform: its libraries get the classes of
@@ -28,6 +45,7 @@ export function bundleOptions(entry, outfile, name, { platform }) {
     legalComments: 'none',
     banner: { js: '(function(native,global){"use strict";' },
     footer: { js: `return api.${name}})` },
+    plugins: [tablesAsStrings],
     logLevel: 'warning',
   };
 }

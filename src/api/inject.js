@@ -2,3 +2,4 @@
 export { AbortController } from './abort.js';
 export { DOMException } from './domexception.js';
 export { TextDecoder, TextEncoder } from './encoding.js';
+export { URL } from './url.js';

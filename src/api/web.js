@@ -1,4 +1,5 @@
 // The globals of the Web platform that this folder defines, by name. main.js puts them on the global object.
+import { URLPattern } from 'urlpattern-polyfill/urlpattern';
 import * as abort from './abort.js';
 import { Blob, File } from './blob.js';
 import { Body } from './body.js';
@@ -34,8 +35,10 @@ export const webGlobals = {
   PromiseRejectionEvent, queueMicrotask, ReadableByteStreamController, ReadableStream, ReadableStreamBYOBReader,
   ReadableStreamBYOBRequest, ReadableStreamDefaultController, ReadableStreamDefaultReader, reportError, Request, Response, scheduler,
   structuredClone, SubtleCrypto, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, TransformStream, TransformStreamDefaultController,
-  URL, URLSearchParams, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
+  URL, URLPattern, URLSearchParams, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
 };
+
+Object.defineProperty(URLPattern.prototype, Symbol.toStringTag, { value: 'URLPattern', configurable: true });
 
 // The bundler renames functions whose names clash.
 for (const [name, value] of Object.entries(webGlobals)) {

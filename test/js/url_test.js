@@ -208,3 +208,13 @@ test('params: iteration is live and its iterators have a name', () => {
   equal(Object.prototype.toString.call(params.entries()), '[object URLSearchParams Iterator]');
   ok(params[Symbol.iterator] === params.entries);
 });
+
+test('patterns: match and name parts of URLs', () => {
+  const pattern = new URLPattern({ pathname: '/rooms/:id/*' });
+  equal(pattern.test('http://h/rooms/5/ws'), true);
+  const { id, 0: rest } = pattern.exec('http://h/rooms/5/ws?x').pathname.groups;
+  equal([id, rest], ['5', 'ws']);
+  equal(pattern.exec('http://h/other'), null);
+  equal(new URLPattern('https://*.example.com/:page?').exec('https://a.example.com/b').hostname.groups[0], 'a');
+  equal(new URLPattern('/a', 'http://h').pathname, '/a');
+});
