@@ -7,8 +7,7 @@
 #include "conn/websocket.h"
 #include "wire/ws.h"
 
-/* --- the request ---------------------------------------------------------------------------------
- */
+/* --- the request ------------------------------------------------------------------------------ */
 
 /* A head's slices stand in one piece of input, which is copied; they move with it. */
 struct move {
@@ -99,8 +98,7 @@ void exchange_attach(struct exchange *x, const struct exchange_ops *ops, void *a
     x->arg = arg;
 }
 
-/* --- the end -------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void reap(void *arg)
 {
@@ -134,8 +132,7 @@ void exchange_abort(struct exchange *x)
         connection__linger(c);
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void put(struct connection *c, struct slice bytes)
 {
@@ -271,8 +268,7 @@ int exchange_respond(struct exchange *x, const struct exchange_response *r)
     return 0;
 }
 
-/* --- the response's body -------------------------------------------------------------------------
- */
+/* --- the response's body ---------------------------------------------------------------------- */
 
 void exchange__sent(struct exchange *x, size_t pending)
 {
@@ -399,8 +395,7 @@ void exchange_end(struct exchange *x)
     connection__responded(c);
 }
 
-/* --- the request's body --------------------------------------------------------------------------
- */
+/* --- the request's body ----------------------------------------------------------------------- */
 
 void exchange_pull(struct exchange *x, size_t n)
 {
@@ -420,8 +415,7 @@ void exchange_pull(struct exchange *x, size_t n)
     connection__go_on(c);
 }
 
-/* --- whole answers -------------------------------------------------------------------------------
- */
+/* --- whole answers ---------------------------------------------------------------------------- */
 
 void exchange_answer(struct exchange *x, uint16_t status, struct slice content_type,
                      struct slice body)
@@ -483,8 +477,7 @@ void exchange__refuse(struct connection *c, int err)
     put(c, buf_slice(out));
 }
 
-/* --- upgrade -------------------------------------------------------------------------------------
- */
+/* --- upgrade ---------------------------------------------------------------------------------- */
 
 static int put_switch(struct exchange *x, struct slice fields)
 {

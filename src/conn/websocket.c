@@ -92,8 +92,7 @@ static uint32_t message_bytes(const struct websocket *w)
     return w->options->message_bytes ? w->options->message_bytes : MESSAGE_BYTES;
 }
 
-/* --- more ----------------------------------------------------------------------------------------
- */
+/* --- more ------------------------------------------------------------------------------------- */
 
 static void on_closing_time(struct timer *t);
 
@@ -142,8 +141,7 @@ static void drop_more(struct websocket *w)
     trim(w);
 }
 
-/* --- the end -------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void reap(void *arg)
 {
@@ -217,8 +215,7 @@ static void finish(struct websocket *w)
     update_reading(w);
 }
 
-/* --- sending -------------------------------------------------------------------------------------
- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static const uint8_t *draw_mask(const struct websocket *w, uint8_t room[4])
 {
@@ -331,8 +328,7 @@ static size_t websocket_pending(const struct transport *t)
     return w->stream ? stream_pending(w->stream) : 0;
 }
 
-/* --- pongs ---------------------------------------------------------------------------------------
- */
+/* --- pongs ------------------------------------------------------------------------------------ */
 
 static void pong_posted(void *arg)
 {
@@ -358,8 +354,7 @@ static void on_ping(struct websocket *w, struct slice bytes)
     loop_defer(stream_loop(w->stream), LOOP_DEFERRED, pong_posted, w);
 }
 
-/* --- hearing -------------------------------------------------------------------------------------
- */
+/* --- hearing ---------------------------------------------------------------------------------- */
 
 static void deliver(struct websocket *w, struct span bytes, bool binary)
 {
@@ -562,8 +557,7 @@ static void on_sent(void *arg, size_t pending)
 
 static const struct stream_ops facts_of_stream = {on_data, on_ended, on_sent, on_lost};
 
-/* --- life ----------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void websocket_release(struct transport *t, bool at_once)
 {

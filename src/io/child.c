@@ -17,12 +17,17 @@
 
 extern char **environ;
 
-enum { FIRST_FD = 3 };
+enum {
+    FIRST_FD = 3,
+    READS = 4,        /* of captured output, a tick */
+    LAST_READS = 256, /* more than a pipe holds */
+};
 
 /* One captured output. */
 struct pipe_end {
     struct watch watch;
     struct child *child;
+    bool is_posted;
 };
 
 struct child {
@@ -37,8 +42,7 @@ struct child {
     struct pipe_end out[2];
 };
 
-/* --- output --------------------------------------------------------------------------------------
- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static void close_pipe(struct pipe_end *p)
 {
@@ -49,28 +53,56 @@ static void close_pipe(struct pipe_end *p)
     p->watch.fd = -1;
 }
 
-static void read_pipe(struct pipe_end *p)
+static int number_of(const struct pipe_end *p)
+{
+    return p == &p->child->out[0] ? 1 : 2;
+}
+
+/* At most `reads` of them: a child that never stops talking gets its turn like everybody. False
+ * when nothing more is there for now. */
+static bool read_pipe(struct pipe_end *p, int reads)
 {
     struct child *c = p->child;
     const struct span room = loop_read_buffer(c->loop);
-    const int number = p == &c->out[0] ? 1 : 2;
-    ssize_t n = 0;
 
-    while (p->watch.fd >= 0 && (n = read(p->watch.fd, room.p, room.n)) > 0)
-        if (!c->is_released && c->ops->output)
-            c->ops->output(c->arg, number, slice_make(room.p, (size_t)n));
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        close_pipe(p);
+    while (p->watch.fd >= 0 && reads-- > 0) {
+        const ssize_t n = read(p->watch.fd, room.p, room.n);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return errno == EINTR;
+        if (n <= 0)
+            close_pipe(p);
+        else if (!c->is_released && c->ops->output)
+            c->ops->output(c->arg, number_of(p), slice_make(room.p, (size_t)n));
+    }
+    return p->watch.fd >= 0;
+}
+
+static void read_on(void *arg);
+
+static void read_some(struct pipe_end *p)
+{
+    if (p->is_posted || !read_pipe(p, READS))
+        return;
+    p->is_posted = true;
+    loop_defer(p->child->loop, LOOP_READS, read_on, p);
+}
+
+static void read_on(void *arg)
+{
+    struct pipe_end *p = arg;
+
+    p->is_posted = false;
+    read_some(p);
 }
 
 static void on_output(struct watch *w, uint32_t events)
 {
     (void)events;
-    read_pipe(CONTAINER_OF(w, struct pipe_end, watch));
+    read_some(CONTAINER_OF(w, struct pipe_end, watch));
 }
 
-/* --- the end -------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void reap(void *arg)
 {
@@ -97,7 +129,7 @@ static void on_gone(struct watch *w, uint32_t events)
     /* A grandchild may hold the pipe open: what it says later is nobody's. */
     for (int i = 0; i < 2; i++)
         if (c->out[i].watch.fd >= 0)
-            read_pipe(&c->out[i]);
+            (void)read_pipe(&c->out[i], LAST_READS);
     if (c->is_released) {
         forget(c);
         return;
@@ -128,8 +160,7 @@ void child_signal(struct child *c, int number)
         (void)kill(c->pid, number);
 }
 
-/* --- the start -----------------------------------------------------------------------------------
- */
+/* --- the start -------------------------------------------------------------------------------- */
 
 /* What a start needs for a moment; all of it is given back by start_done(). */
 struct start {
@@ -225,7 +256,7 @@ static int spawn(struct start *st, const struct child_options *o, pid_t *ret_pid
 
 static int watch_pipe(struct child *c, int i, int take_fd)
 {
-    c->out[i] = (struct pipe_end){{.ready = on_output, .fd = take_fd}, c};
+    c->out[i] = (struct pipe_end){{.ready = on_output, .fd = take_fd}, c, false};
     return take_fd < 0 ? 0 : watch_start(c->loop, &c->out[i].watch, EPOLLIN);
 }
 
@@ -273,8 +304,7 @@ struct child *child_open(struct loop *l, const struct child_options *o, const st
     return c;
 }
 
-/* --- about processes -----------------------------------------------------------------------------
- */
+/* --- about processes -------------------------------------------------------------------------- */
 
 const char *child_status_text(int status, char ret[64])
 {

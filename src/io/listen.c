@@ -39,8 +39,7 @@ struct listener {
     uint64_t refused;
 };
 
-/* --- accepting -----------------------------------------------------------------------------------
- */
+/* --- accepting -------------------------------------------------------------------------------- */
 
 static void post_accept(struct listener *li);
 
@@ -142,8 +141,7 @@ void listen_resume(struct listener *li)
     post_accept(li);
 }
 
-/* --- opening -------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int fail(int fd, struct err_note *note, const char *what, const char *where)
 {

@@ -55,8 +55,7 @@ struct slice loop_http_date(struct loop *l);
  */
 void loop_spin(struct loop *l, unsigned microseconds);
 
-/* --- timers: the node is in the caller's struct ------------------------------------------------
- */
+/* --- timers: the node is in the caller's struct ----------------------------------------------- */
 
 struct timer {
     struct heap_node node;

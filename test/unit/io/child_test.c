@@ -143,6 +143,22 @@ TEST(a_signal_reaches_it_and_its_mask_is_clear)
     loop_free(l);
 }
 
+TEST(a_child_that_never_stops_talking_does_not_stop_the_loop)
+{
+    struct loop *l = loop_new();
+    struct child *c = shell(l, "cat /dev/zero", CHILD_CAPTURE);
+
+    said.max = 1 << 30;
+    for (int i = 0; i < 20; i++)
+        loop_tick(l, 100);
+    assert_true(said.n > 0);
+    child_close(c);
+    for (int i = 0; i < 50; i++)
+        loop_tick(l, 2);
+    assert_int_equal(gone, 0);
+    loop_free(l);
+}
+
 TEST(who_is_let_go_is_killed_and_reaped_in_silence)
 {
     struct loop *l = loop_new();
@@ -171,6 +187,7 @@ int main(void)
         FRESH(descriptors_become_three_and_on_in_any_order),
         FRESH(a_missing_program_is_said),
         FRESH(a_signal_reaches_it_and_its_mask_is_clear),
+        FRESH(a_child_that_never_stops_talking_does_not_stop_the_loop),
         FRESH(who_is_let_go_is_killed_and_reaped_in_silence),
     };
 
