@@ -229,6 +229,8 @@ static void on_flush(void *arg)
     struct host *h = arg;
 
     h->flushing = false;
+    if (!h->vm)
+        return; /* the loop runs what is due before it goes */
     if (!h->leaving && !h->overran)
         settle(h);
     if (h->overran && !h->leaving)
@@ -416,6 +418,7 @@ static void tear_down(struct host *h)
     if (h->vm)
         api_done(&h->api, &h->hooks);
     js_vm_free(h->vm);
+    h->vm = NULL;
     for (unsigned i = 0; i < h->o->links; i++)
         endpoint_close(&h->ends[i]);
     if (h->loop)
