@@ -6,9 +6,9 @@
 // What may not leave before it is durable: frames are written under the actor's handle while it is dirty (the host drops
 // them when its commit fails), and answers to callers within the process wait for the commit in `waiting`.
 import { announceAlarm, runAlarm, wakingForAlarmFailed } from './alarm.js';
-import { enter, phases, post, run } from './context.js';
+import { phases, post, run } from './context.js';
 import { DurableObjectState } from './durable_state.js';
-import { Gate } from './gate.js';
+import { Gate, Strand } from './gate.js';
 import { host } from './host.js';
 import { native } from './native.js';
 import { carryError, resetBy } from './rpc_error.js';
@@ -86,6 +86,8 @@ export class Actor {
   autoResponse = null;
   eventTimeout = null;
 
+  /** The link's event that it wakes for, 0 when it is another's call. */
+  cause = 0;
   touched = false;
   quietTicks = 0;
 
@@ -97,14 +99,29 @@ export class Actor {
 
   /** Runs fn as an event of the instance, waking it first. refused(error): it broke before fn could run. */
   event(fn, refused) {
-    if (this.state === COLD) this.#wake();
+    if (this.state === COLD) this.#wake(0);
     this.root.deliver(fn, refused);
+  }
+
+  /** The same for event seq of the link; at once, when nothing is in its way. */
+  linkEvent(seq, fn, refused) {
+    if (this.state === COLD) this.#wake(seq);
+    const { root } = this;
+    const strand = new Strand(root, seq);
+    if (this.state === LIVE && root.open) {
+      this.touched = true;
+      run(strand, fn);
+    } else {
+      strand.deliver(fn, refused);
+    }
   }
 
   // --- life
 
-  #wake() {
+  // On account of event seq of the link, or 0.
+  #wake(seq) {
     this.state = RESTORING;
+    this.cause = seq;
     if (this.known) return this.#construct();
     restoring.set(++tokens, this);
     native.link.restoreWant(tokens, this.key);
@@ -112,6 +129,7 @@ export class Actor {
 
   restored(request, response) {
     this.known = true;
+    if (this.cause !== 0) native.link.event(this.cause);
     this.sockets = new Set([...this.sockets].sort((a, b) => a.since - b.since));
     this.autoResponse = request === null ? null : new WebSocketRequestResponsePair(request, response);
     this.#construct();
@@ -236,44 +254,31 @@ export class Actor {
   // --- events of hibernatable sockets (called by their Ends)
 
   socketMessage(end, data, seq) {
-    if (this.state === LIVE && this.root.open) {
-      this.touched = true;
-      enter(this.root);
-      this.#hear(end, data, seq);
-    } else {
-      this.event(() => this.#hear(end, data, seq), this.#refuse(seq));
-    }
+    this.linkEvent(seq, () => this.#handle(seq, this.instance.webSocketMessage, end, data), this.#refuse(seq));
   }
 
   // It is listed while the handler's synchronous part runs.
   socketClosed(end, code, reason, clean, seq) {
-    this.event(() => {
-      const { instance } = this;
+    this.linkEvent(seq, () => {
       end.leave(!clean);
-      this.#handle(seq, () => instance.webSocketClose?.(end.face, code, reason, clean));
+      this.#handle(seq, this.instance.webSocketClose, end, code, reason, clean);
       this.sockets.delete(end);
     }, this.#refuse(seq));
   }
 
   socketError(end, error, seq) {
-    this.event(() => {
-      const { instance } = this;
+    this.linkEvent(seq, () => {
       end.leave(true);
       this.sockets.delete(end);
-      this.#handle(seq, () => instance.webSocketError?.(end.face, error));
+      this.#handle(seq, this.instance.webSocketError, end, error);
     }, this.#refuse(seq));
   }
 
-  #hear(end, data, seq) {
-    const { instance } = this;
-    this.#handle(seq, () => instance.webSocketMessage?.(end.face, data));
-  }
-
   // A handler that throws is logged; the object and the socket live on. The event is over when its promise is.
-  #handle(seq, work) {
+  #handle(seq, handler, end, ...args) {
     let result;
     try {
-      result = work();
+      if (typeof handler === 'function') result = handler.call(this.instance, end.face, ...args);
     } catch (error) {
       host.uncaught(error);
     }
@@ -294,7 +299,7 @@ export class Actor {
 
   alarm(seq, due) {
     const acknowledge = () => native.link.ack(seq);
-    this.event(() => runAlarm(this, due, acknowledge), (error) => {
+    this.linkEvent(seq, () => runAlarm(this, due, acknowledge), (error) => {
       host.uncaught(error);
       wakingForAlarmFailed(this);
       acknowledge();

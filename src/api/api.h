@@ -23,6 +23,8 @@ struct api_ops {
     struct buf *(*frame)(void *host, uint64_t id);
     /* Event seq is finished: its ACK leaves behind everything written so far. */
     void (*ack)(void *host, uint64_t seq);
+    /* What runs now belongs to event seq, although its own turn is over: it would be guilty. */
+    void (*event)(void *host, uint64_t seq);
     /* Nothing runs or pends: IDLE is said on every link, behind the ACKs of this batch. */
     void (*idle)(void *host);
     /* Frames and ACKs from now on wait for this actor's commit; 0: for nobody's. */

@@ -195,7 +195,7 @@ export function orphan(hold, event, ...args) {
     else end[event](...args);
   };
   if (actor === undefined) deliver();
-  else actor.event(deliver, () => native.link.ack(seq));
+  else actor.linkEvent(seq, deliver, () => native.link.ack(seq));
 }
 
 /** Hook: one socket of the actor that asked with token. */

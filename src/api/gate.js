@@ -5,6 +5,7 @@
 //            actor.top
 import { Context, current, enter, post, run, stateless } from './context.js';
 import { host } from './host.js';
+import { native } from './native.js';
 
 const DEPTH_MAX = 64;
 const nothing = () => {};
@@ -98,6 +99,56 @@ export class Gate extends Context {
 }
 
 /**
+ * One event of an object that the gateway delivers again when it is not acknowledged. What it starts is delivered through its
+ * gate, and is noted as its work: should that never end, the gateway knows which event not to deliver a third time.
+ */
+export class Strand {
+  constructor(root, seq) {
+    this.root = root;
+    this.seq = seq;
+  }
+
+  get actor() {
+    return this.root.actor;
+  }
+
+  get ends() {
+    return this.root.ends;
+  }
+
+  get open() {
+    return this.root.open;
+  }
+
+  get dead() {
+    return this.root.dead;
+  }
+
+  hold() {
+    this.root.hold();
+  }
+
+  release() {
+    this.root.release();
+  }
+
+  until(promise) {
+    this.root.until(promise);
+  }
+
+  standing() {
+    return this.root;
+  }
+
+  deliver(fn, refused) {
+    this.root.deliver(() => {
+      native.link.event(this.seq);
+      run(this, fn);
+    }, refused);
+  }
+}
+
+/**
  * Runs async fn(section) as a critical section of actor and returns the promise of its value. It begins in a turn of its own,
  * after the sections that were asked for before. fails(error) is told of an exception first, and may throw another.
  */
@@ -140,7 +191,7 @@ function leave(actor, section) {
 // The gate of actor that the running code belongs to.
 function sectionOf(actor) {
   const context = current();
-  const gate = context instanceof Gate && context.root === actor.root ? context : actor.root;
+  const gate = context.root === actor.root ? context : actor.root;
   return gate.standing();
 }
 

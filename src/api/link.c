@@ -512,6 +512,17 @@ static JSValueRef ack(const struct js_args *a)
     return NULL;
 }
 
+/* event(seq): what runs until the end of this turn belongs to an event that began earlier. */
+static JSValueRef event(const struct js_args *a)
+{
+    struct api *api = a->state;
+    uint64_t seq;
+
+    if (js_arg_u64(a, 0, &seq))
+        api->ops->event(api->host, seq);
+    return NULL;
+}
+
 /* as(actor): frames and acks from now on wait for this actor's commit; 0: for none. */
 static JSValueRef as_actor(const struct js_args *a)
 {
@@ -550,6 +561,7 @@ const struct js_native api_link_natives[] = {
     {"log", 3, log_line},
     {"stats", 2, stats},
     {"ack", 1, ack},
+    {"event", 1, event},
     {"as", 1, as_actor},
     {0},
 };

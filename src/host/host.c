@@ -52,6 +52,13 @@ static void on_ack(void *arg, uint64_t seq)
         outbox_ack(&e->out, seq);
 }
 
+static void on_event(void *arg, uint64_t seq)
+{
+    const struct host *h = arg;
+
+    atomic_store_explicit(&h->pulse->event, seq, memory_order_relaxed);
+}
+
 static void on_as(void *arg, uint32_t actor)
 {
     ((struct host *)arg)->actor = actor;
@@ -111,6 +118,7 @@ static void on_watch(void *arg, bool on)
 static const struct api_ops api_ops = {
     .frame = on_frame_wanted,
     .ack = on_ack,
+    .event = on_event,
     .idle = on_idle,
     .as = on_as,
     .wake = on_wake,

@@ -154,6 +154,7 @@ export const gateway = {
   autos: new Map(), // by actor: [request, response]
   alarms: new Map(), // by actor: ms
   states: [], // ACTOR_STATE: [sleeping, sockets, actor]
+  events: [], // whose work a later turn was
   batches: 0, // WS_SEND frames
   servers: new Map(), // what fetch(Upgrade) reaches: url → function(call) → answer
   as: new Map(), // frames that wait for an actor's commit
@@ -204,6 +205,9 @@ export const gateway = {
 native.link = {
   as(handle) {
     gateway.handle = handle;
+  },
+  event(seq) {
+    gateway.events.push(seq);
   },
   ack(seq) {
     if (!gateway.unacknowledged.delete(seq)) throw new Error(`event ${seq} acknowledged twice`);
