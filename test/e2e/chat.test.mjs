@@ -152,7 +152,7 @@ test('when the whole program restarts, pages come back by themselves and send wh
     await server.stop('SIGKILL');
     await ada.waitForSelector('.link[data-state=waiting]');
     await say(ada, 'said to nobody');
-    server = await Holdfast.dev(CHAT, { args: ['--port', String(port)], state });
+    server = await Holdfast.dev(CHAT, { port, state });
     await ada.waitForSelector('.link[data-state=open]');
     await ada.waitForFunction(() => document.querySelectorAll('.message').length === 2 && !document.querySelector('.pending'));
     await ada.reload();

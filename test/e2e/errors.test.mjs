@@ -89,10 +89,12 @@ test('an option that does not exist', async () => {
     await refused(['dev', '.', '--prot', '1'], /--prot/, /--port/);
 });
 
-test('an option without its value, and with a wrong one', async () => {
-    await refused(['dev', '.', '--port'], /--port/);
-    await refused(['dev', '.', '--port', 'many'], /--port/, /many/);
-    await refused(['dev', '.', '--port', '70000'], /--port/, /65535/);
+test('an option without its value, and with a wrong one', async (t) => {
+    const entry = join(scratch(t, { 'worker.js': hello() }), 'worker.js');
+
+    await refused(['dev', entry, '--port'], /--port/);
+    await refused(['dev', entry, '--port', 'many'], /--port/, /many/);
+    await refused(['dev', entry, '--port', '70000'], /--port/, /65535/);
 });
 
 test('no command, and a wrong one', async () => {

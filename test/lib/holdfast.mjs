@@ -40,13 +40,13 @@ export class Holdfast {
     #ended;
     #ownState = null;
 
-    /** Starts and waits for `ready`. app: a path; args: more of the command line; state: a folder that outlives it. */
-    static async dev(app, { args = [], state, env } = {}) {
+    /** Starts and waits for `ready`. app: a path; args: more of the command line; state: a folder that outlives it; port 0: any. */
+    static async dev(app, { args = [], state, env, port = 0 } = {}) {
         const self = new Holdfast();
 
         if (!state) state = self.#ownState = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
         self.state = state;
-        self.#spawn(['dev', app, '--port', '0', '--state', state, ...args], env);
+        self.#spawn(['dev', app, '--port', String(port), '--state', state, ...args], env);
         await self.#ready();
         return self;
     }
