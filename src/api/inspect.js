@@ -70,7 +70,7 @@ class Inspector {
     if (value instanceof Error) return this.#error(value);
     const head = this.#headOf(value, name);
     if (head.whole !== undefined && Reflect.ownKeys(value).length === head.ownKeys) return head.whole;
-    if (this.#path.length > this.#depth) return `[${head.deep ?? head.prefix ?? name ?? 'Object'}]`;
+    if (this.#path.length > this.#depth) return `[${head.deep || head.prefix || name || 'Object'}]`;
     this.#path.push(value);
     const items = head.items?.() ?? [];
     const rest = this.#properties(value, head.skip);

@@ -136,8 +136,10 @@ int js_eval(struct js_vm *vm, struct slice script, const char *name, int line, J
     JSValueRef exception = NULL;
     JSStringRef text = JSValueToStringCopy(vm->cx, js_string(vm->cx, script), NULL);
     JSStringRef url = JSStringCreateWithUTF8CString(name);
-    JSValueRef value = JSEvaluateScript(vm->cx, text, NULL, url, line, &exception);
+    JSValueRef value;
 
+    vm->terminated = false;
+    value = JSEvaluateScript(vm->cx, text, NULL, url, line, &exception);
     JSStringRelease(text);
     JSStringRelease(url);
     return outcome(vm, value, exception, ret, ret_err);
