@@ -85,6 +85,8 @@ void edge_report(struct edge *e, struct report r, struct slice text)
     mailbox_post(copy->to->loop, &copy->mail);
 }
 
+enum { FRAME_HEAD = 16 /* more than a WebSocket frame's head takes */ };
+
 /* --- applications ----------------------------------------------------------------------------- */
 
 struct slice app_name(const struct app *a)
@@ -130,7 +132,7 @@ static void app_configure(struct app *a, struct settings *take_s)
     a->files =
         take_s->config.assets.dir ? files_open(a->edge->loop, &take_s->config.assets, NULL) : NULL;
     a->ws.message_bytes = MIN(l->message_bytes, (uint32_t)IPC_PAYLOAD_MAX - 64);
-    a->ws.out_bytes = l->send_queue_bytes;
+    a->ws.out_bytes = MAX(l->send_queue_bytes, a->ws.message_bytes + FRAME_HEAD);
 }
 
 static struct app *app_new(struct edge *e, unsigned index, const struct app_config *c,
@@ -378,6 +380,16 @@ struct edge_listener *edge_open_door(struct edge *e, enum edge_door door)
     return li;
 }
 
+static void log_listener(struct edge *e, enum edge_door door, const char *host, uint16_t port)
+{
+    char at[128];
+
+    (void)snprintf(at, sizeof(at), "%s:%u", host, port);
+    log_event(&e->log, LOG_INFO, "edge.listen",
+              F_NAME("door", door == EDGE_CONTROL ? "control" : "public"), F_NAME("at", at),
+              F_UINT("edge", e->index));
+}
+
 int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t port,
                 uint16_t *ret_port, struct err_note *note)
 {
@@ -392,8 +404,10 @@ int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t 
         e->n_listeners--;
         return -ERR_OS;
     }
+    port = listen_port(li->listener);
     if (ret_port)
-        *ret_port = listen_port(li->listener);
+        *ret_port = port;
+    log_listener(e, door, host, port);
     return 0;
 }
 

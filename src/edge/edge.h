@@ -38,7 +38,8 @@ struct app_limits {
     uint32_t ready_ms;         /* the module's evaluation may take [20000] */
     uint32_t message_bytes;    /* one WebSocket message [32 MiB] */
     uint64_t request_bytes;    /* one request body [100 MiB] */
-    uint32_t send_queue_bytes; /* what may wait for one slow client before it is closed [4 MiB] */
+    uint32_t send_queue_bytes; /* what may wait for one slow client before it is closed; at least a
+                                  message [32 MiB] */
 };
 
 enum app_not_found { APP_NOT_FOUND_NONE, APP_NOT_FOUND_404_PAGE, APP_NOT_FOUND_SPA };

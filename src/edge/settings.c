@@ -53,7 +53,7 @@ static void fill_defaults(struct app_limits *l)
     DEFAULT(ready_ms, 20000);
     DEFAULT(message_bytes, 32u << 20);
     DEFAULT(request_bytes, 100ull << 20);
-    DEFAULT(send_queue_bytes, 4u << 20);
+    DEFAULT(send_queue_bytes, 32u << 20);
 }
 
 struct settings *settings_new(const struct app_config *c)
