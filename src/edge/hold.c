@@ -180,7 +180,8 @@ void hold_join(struct hold *a, struct hold *b)
 
         assert(h->state == HOLD_OPEN && !h->accepted && !h->joined);
         --*gauge(h);
-        h->joined = true;
+        h->joined = h->half_open = true;
+        websocket_half_open(h->transport, true);
         h->other = hold_id(both[!i]);
         h->backend = &proxy_backend;
         ++*gauge(h);

@@ -79,7 +79,12 @@ static inline void lab_open_with(struct lab *lab, const struct app_config *apps,
 static inline void lab_open(struct lab *lab)
 {
     const struct app_config app = {
-        .name = "app", .script = SLICE("x"), .worker_path = "/nowhere", .dev = true};
+        .name = "app",
+        .script = SLICE("x"),
+        .worker_path = "/nowhere",
+        .limits = {.message_bytes = 1 << 20, .send_queue_bytes = 1 << 20},
+        .dev = true,
+    };
 
     lab_open_with(lab, &app, 1);
 }
