@@ -109,6 +109,7 @@ class Sink {
 
   abort(error) {
     if (this.closed) return;
+    report(error);
     link.bodyAbort(this.#id, reportText(error));
     this.#close();
   }
@@ -243,6 +244,12 @@ class Exchange {
     this.responded = true;
     link.fail(this.id, 500, reportText(error));
     this.finished();
+  }
+
+  /** The client gets no answer at all. */
+  drop() {
+    this.responded = true;
+    link.fail(this.id, 0, '');
   }
 
   /** ctx.waitUntil */
