@@ -6,7 +6,7 @@
 // What may not leave before it is durable: frames are written under the actor's handle while it is dirty (the host drops
 // them when its commit fails), and answers to callers within the process wait for the commit in `waiting`.
 import { announceAlarm, runAlarm, wakingForAlarmFailed } from './alarm.js';
-import { phases, post, run } from './context.js';
+import { enter, phases, post, run } from './context.js';
 import { DurableObjectState } from './durable_state.js';
 import { Gate, Strand } from './gate.js';
 import { host } from './host.js';
@@ -18,6 +18,7 @@ const COLD = 0;
 const RESTORING = 1;
 const LIVE = 2;
 
+const LISTS = 64; // answers of getWebSockets() that are kept
 const TICKS = 16; // an idle instance goes between 16 and 17 sixteenths of idleMs after its last event
 
 /** What durable.js knows of the application. */
@@ -57,6 +58,31 @@ class Life {
   calls = new Set();
 }
 
+// Something that an instance does until a promise settles, or the instance breaks.
+class Work {
+  #life;
+  #root;
+  #done;
+
+  constructor(actor, done) {
+    this.#life = actor.life;
+    this.#root = actor.root;
+    this.#done = done;
+    this.#life.calls.add(this);
+    this.#root.hold();
+  }
+
+  end(error) {
+    if (!this.#life.calls.delete(this)) return;
+    this.#root.release();
+    this.#done(error);
+  }
+
+  fail(error) {
+    this.end(error);
+  }
+}
+
 export class Actor {
   row;
   id;
@@ -81,8 +107,9 @@ export class Actor {
   alarmTouched = false;
   runningAlarm = null;
 
-  /** Hibernatable Ends, oldest first. */
+  /** Hibernatable Ends, oldest first; changed by add() and remove(). */
   sockets = new Set();
+  #lists = new Map(); // what getWebSockets() answers, by tag (undefined: all), until the sockets change
   autoResponse = null;
   eventTimeout = null;
 
@@ -131,6 +158,7 @@ export class Actor {
     this.known = true;
     if (this.cause !== 0) native.link.event(this.cause);
     this.sockets = new Set([...this.sockets].sort((a, b) => a.since - b.since));
+    this.#lists.clear();
     this.autoResponse = request === null ? null : new WebSocketRequestResponsePair(request, response);
     this.#construct();
   }
@@ -171,6 +199,7 @@ export class Actor {
     if (stray.length > 0) return stray.forEach((end) => end.closed(1006, false, '', 0));
     this.root.die();
     this.#stop();
+    this.#lists.clear();
     for (const end of this.sockets) end.face = null;
   }
 
@@ -192,8 +221,10 @@ export class Actor {
     life.error = error;
     this.life = new Life();
     if (dropSockets) {
-      for (const end of this.sockets) end.drop();
-      this.sockets.clear();
+      for (const end of [...this.sockets]) {
+        end.drop();
+        this.remove(end);
+      }
     }
     for (const end of [...root.ends]) end.drop();
     this.#stop();
@@ -202,21 +233,37 @@ export class Actor {
     for (const call of [...life.calls]) call.fail(error);
   }
 
+  // --- sockets
+
+  add(end) {
+    this.sockets.add(end);
+    this.#lists.clear();
+  }
+
+  remove(end) {
+    this.sockets.delete(end);
+    this.#lists.clear();
+  }
+
+  /** The WebSockets with that tag, oldest first, or all (undefined), newest first. */
+  webSockets(tag) {
+    let list = this.#lists.get(tag);
+    if (list === undefined) {
+      if (this.#lists.size >= LISTS) this.#lists.clear();
+      const ends = [...this.sockets];
+      list = (tag === undefined ? ends.reverse() : ends.filter((end) => end.tags.includes(tag))).map((end) => end.face);
+      this.#lists.set(tag, list);
+    }
+    return list.slice();
+  }
+
   // --- work in flight
 
-  /** Counts work as pending until it ends: done() is called once, with the promise's fate or with what broke the actor. */
+  /** Counts work as pending until it ends: done() is called once, with the error that ended it, if any. */
   track(promise, done) {
-    const { life, root } = this;
-    const end = (error) => {
-      if (!life.calls.delete(call)) return;
-      root.release();
-      done(error);
-    };
-    const call = { fail: end };
-    life.calls.add(call);
-    root.hold();
-    promise.then(() => end(undefined), (error) => end(error ?? new Error(`${error}`)));
-    return call;
+    const work = new Work(this, done);
+    promise.then(() => work.end(undefined), (error) => work.end(error ?? new Error(`${error}`)));
+    return work;
   }
 
   /**
@@ -253,8 +300,26 @@ export class Actor {
 
   // --- events of hibernatable sockets (called by their Ends)
 
+  // The hot path: one message, one call.
   socketMessage(end, data, seq) {
-    this.linkEvent(seq, () => this.#handle(seq, this.instance.webSocketMessage, end, data), this.#refuse(seq));
+    if (this.state === LIVE && this.root.open) {
+      this.touched = true;
+      enter(new Strand(this.root, seq));
+      this.#hear(end, data, seq);
+    } else {
+      this.linkEvent(seq, () => this.#hear(end, data, seq), this.#refuse(seq));
+    }
+  }
+
+  #hear(end, data, seq) {
+    const { instance } = this;
+    let result;
+    try {
+      if (typeof instance.webSocketMessage === 'function') result = instance.webSocketMessage(end.face, data);
+    } catch (error) {
+      host.uncaught(error);
+    }
+    this.#whenOver(result, seq);
   }
 
   // It is listed while the handler's synchronous part runs.
@@ -262,19 +327,19 @@ export class Actor {
     this.linkEvent(seq, () => {
       end.leave(!clean);
       this.#handle(seq, this.instance.webSocketClose, end, code, reason, clean);
-      this.sockets.delete(end);
+      this.remove(end);
     }, this.#refuse(seq));
   }
 
   socketError(end, error, seq) {
     this.linkEvent(seq, () => {
       end.leave(true);
-      this.sockets.delete(end);
+      this.remove(end);
       this.#handle(seq, this.instance.webSocketError, end, error);
     }, this.#refuse(seq));
   }
 
-  // A handler that throws is logged; the object and the socket live on. The event is over when its promise is.
+  // A handler that throws is logged; the object and the socket live on.
   #handle(seq, handler, end, ...args) {
     let result;
     try {
@@ -282,6 +347,11 @@ export class Actor {
     } catch (error) {
       host.uncaught(error);
     }
+    this.#whenOver(result, seq);
+  }
+
+  // The event is over when the promise that its handler returned is.
+  #whenOver(result, seq) {
     if (typeof result?.then === 'function') this.track(result, (error) => this.#handled(error, seq));
     else if (seq !== 0) native.link.ack(seq);
   }

@@ -203,7 +203,7 @@ export function restore(token, hold, closing, since, autoAt, name, tags, url, pr
   const actor = restoringActor(token);
   if (actor === undefined || sockets.has(hold)) return;
   if (name !== '') actor.name ??= name;
-  actor.sockets.add(End.restored(actor, hold, {
+  actor.add(End.restored(actor, hold, {
     closing: Boolean(closing), since, autoAt, tags, protocol, attachment: attachment.byteLength === 0 ? null : attachment,
   }));
 }

@@ -76,15 +76,12 @@ export class DurableObjectState {
     const list = tags === undefined ? [] : checkTags(tags);
     if (actor.sockets.size >= SOCKETS_MAX) throw new Error(`only ${SOCKETS_MAX} websockets can be accepted on a single Durable Object instance`);
     checkHibernatable(socket, end);
-    actor.sockets.add(end);
+    actor.add(end);
     end.hibernate(actor, list);
   }
 
   getWebSockets(tag) {
-    const ends = [...this.#actor.sockets];
-    if (tag === undefined) return ends.reverse().map((end) => end.face);
-    const name = `${tag}`;
-    return ends.filter((end) => end.tags.includes(name)).map((end) => end.face);
+    return this.#actor.webSockets(tag === undefined ? undefined : `${tag}`);
   }
 
   getTags(socket) {

@@ -51,13 +51,17 @@ let gate = 0; // the actor whose commit it waits for
 
 function gather(end, data) {
   const owner = end.gate;
-  if (count !== 0 && (data !== source || owner !== gate || count === HOLDS || (typeof data !== 'string' && !native.websocket.same(data, gathered)))) flush();
-  if (count === 0) {
-    source = data;
-    gathered = typeof data === 'string' ? data : copyOf(data);
-    gate = owner;
-  }
+  if (count === 0 || count === HOLDS || owner !== gate || !isGathered(data)) startGathering(data, owner);
   holds[count++] = end.hold;
+}
+
+const isGathered = (data) => data === source && (typeof data === 'string' || native.websocket.same(data, gathered));
+
+function startGathering(data, owner) {
+  flush();
+  source = data;
+  gathered = typeof data === 'string' ? data : copyOf(data);
+  gate = owner;
 }
 
 /** Writes what was gathered. Before any frame that names a hold. */

@@ -2,20 +2,19 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/store_int.h"
 
 /* PRAGMA user_version of a file with our tables in this shape. */
-#define SCHEMA_VERSION "1"
+enum { SCHEMA_VERSION = 1 };
 
 static const char SCHEMA[] =
     "CREATE TABLE _cf_KV (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE _cf_ALARM (one INTEGER PRIMARY KEY CHECK (one = 1), due INTEGER NOT NULL,"
     " scheduled INTEGER NOT NULL, retries INTEGER NOT NULL);"
-    "PRAGMA user_version = " SCHEMA_VERSION;
+    "PRAGMA user_version = 1";
 
 static const char *const STMT_SQL[] = {
 #define STMT(name, sql) [name] = sql,
@@ -182,7 +181,7 @@ static int read_version(struct db *db, struct err_note *note)
         return rc;
     }
     sqlite3_finalize(st);
-    if (version > atoi(SCHEMA_VERSION))
+    if (version > SCHEMA_VERSION)
         return err_notef(note, -ERR_STORE_CORRUPT, "%s was written by a newer version", db->path);
     db->migrated = version > 0;
     return 0;

@@ -57,7 +57,7 @@ struct db {
     int64_t alarm_index; /* what the index says, -1: unknown */
     int64_t alarm_new;   /* what the row says, during a commit */
 
-    int trusted; /* > 0: the authorizer lets everything pass */
+    int trusted;             /* > 0: the authorizer lets everything pass */
     bool denied_transaction; /* what the authorizer saw in the statement being compiled */
     bool alters;
     struct list cursors;
