@@ -108,10 +108,6 @@ static int check_count(const struct row *row, const char *text, struct err_note 
 
 static int keep(struct options *o, enum option option, const char *text, struct err_note *note)
 {
-    const struct row *row = &rows[option];
-
-    if (row->kind != LIST && options_find(o, option))
-        return err_notef(note, -ERR_CONFIG, "--%s is given twice", row->name);
     if (o->n == OPT_GIVEN_MAX)
         return err_notef(note, -ERR_CONFIG, "too many options");
     o->given[o->n].option = option;

@@ -47,7 +47,8 @@ struct options {
  * reading. */
 int options_parse(int argc, char **argv, struct options *ret, struct err_note *note);
 
-/* The last text given for an option, NULL when it was not given ("" for a switch that was). */
+/* The last text given for an option, which is the one that counts; NULL when it was not given (""
+ * for a switch that was). */
 const char *options_find(const struct options *o, enum option option);
 
 /* Its key in the normalised configuration ("listen.port"), or NULL; how it is spelt ("--port");
