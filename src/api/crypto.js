@@ -25,8 +25,11 @@ function bufferOf(bytes) {
 /** Throws unless key may be used so with that algorithm. */
 function checkKey(key, algorithm, usage, method) {
   if (!isKey(key)) throw wrongArgument(method, 'SubtleCrypto', 2, 'CryptoKey');
-  if (key.algorithm.name !== algorithm.name) throw new DOMException(`Requested algorithm "${algorithm.name}" does not match the CryptoKey's "${key.algorithm.name}".`, 'InvalidAccessError');
-  if (!key.usages.includes(usage)) throw new DOMException(`Requested key usage "${usage}" does not match any usage listed in this CryptoKey.`, 'InvalidAccessError');
+  const refuse = (text) => {
+    throw new DOMException(text, 'InvalidAccessError');
+  };
+  if (key.algorithm.name !== algorithm.name) refuse(`Requested algorithm "${algorithm.name}" does not match the CryptoKey's "${key.algorithm.name}".`);
+  if (!key.usages.includes(usage)) refuse(`Requested key usage "${usage}" does not match any usage listed in this CryptoKey.`);
 }
 
 /** Runs operation (encrypt, sign…) of the named algorithm with a key that allows it. */

@@ -326,16 +326,19 @@ function signing(schemeOf) {
 
 const shaNumber = (hash) => hash.slice(4);
 
-const rsaPkcs1 = rsa('RSASSA-PKCS1-v1_5', 'sig', ['verify'], ['sign'], (hash) => `RS${shaNumber(hash)}`, signing((params, key) => ['PKCS1', key.algorithm.hash.name, 0]));
+const pkcs1Scheme = (params, key) => ['PKCS1', key.algorithm.hash.name, 0];
+const rsaPkcs1 = rsa('RSASSA-PKCS1-v1_5', 'sig', ['verify'], ['sign'], (hash) => `RS${shaNumber(hash)}`, signing(pkcs1Scheme));
 
-const rsaPss = rsa('RSA-PSS', 'sig', ['verify'], ['sign'], (hash) => `PS${shaNumber(hash)}`, signing((params, key) => ['PSS', key.algorithm.hash.name, integerParam(params.saltLength, 'saltLength')]));
+const pssScheme = (params, key) => ['PSS', key.algorithm.hash.name, integerParam(params.saltLength, 'saltLength')];
+const rsaPss = rsa('RSA-PSS', 'sig', ['verify'], ['sign'], (hash) => `PS${shaNumber(hash)}`, signing(pssScheme));
 
 function oaep(encrypts, params, key, data) {
   const label = params.label === undefined ? nothing : bytesParam(params.label, 'label');
   return pair.oaep(encrypts, keyMaterial(key), key.algorithm.hash.name, label, data);
 }
 
-const rsaOaep = rsa('RSA-OAEP', 'enc', ['encrypt', 'wrapKey'], ['decrypt', 'unwrapKey'], (hash) => (hash === 'SHA-1' ? 'RSA-OAEP' : `RSA-OAEP-${shaNumber(hash)}`), cipher(oaep));
+const oaepAlg = (hash) => (hash === 'SHA-1' ? 'RSA-OAEP' : `RSA-OAEP-${shaNumber(hash)}`);
+const rsaOaep = rsa('RSA-OAEP', 'enc', ['encrypt', 'wrapKey'], ['decrypt', 'unwrapKey'], oaepAlg, cipher(oaep));
 
 const curves = { __proto__: null, 'P-256': { bytes: 32, alg: 'ES256' }, 'P-384': { bytes: 48, alg: 'ES384' }, 'P-521': { bytes: 66, alg: 'ES512' } };
 

@@ -241,7 +241,11 @@ export function atob(data) {
   try {
     bytes = fromBase64.call(Uint8Array, String(data));
   } catch {
-    throw new DOMException('atob() called with invalid base64-encoded data. (Only whitespace, \'+\', \'/\', alphanumeric ASCII, and up to two terminal \'=\' signs when the input data length is divisible by 4 are allowed.)', 'InvalidCharacterError');
+    throw new DOMException(
+      "atob() called with invalid base64-encoded data. (Only whitespace, '+', '/', alphanumeric ASCII, and up to two terminal '=' signs "
+      + 'when the input data length is divisible by 4 are allowed.)',
+      'InvalidCharacterError',
+    );
   }
   return latin1Decode(bytes);
 }
