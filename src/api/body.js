@@ -228,6 +228,7 @@ class CodedPipe extends Pipe {
   #inner;
   #codec;
   #over = false;
+  #cancelled = false;
 
   constructor(inner, codec, raw = undefined) {
     super(-1);
@@ -242,14 +243,15 @@ class CodedPipe extends Pipe {
       const piece = native.compression.drain(this.#codec);
       if (piece !== null || this.#over) return piece;
       const read = this.#inner.read();
-      if (read instanceof Promise) {
-        return read.then((bytes) => {
-          this.#feed(bytes);
-          return this.read();
-        });
-      }
+      if (read instanceof Promise) return read.then((bytes) => this.#readOn(bytes));
       this.#feed(read);
     }
+  }
+
+  #readOn(bytes) {
+    if (this.#cancelled) return null;
+    this.#feed(bytes);
+    return this.read();
   }
 
   #feed(bytes) {
@@ -258,6 +260,7 @@ class CodedPipe extends Pipe {
   }
 
   cancel(reason) {
+    this.#cancelled = true;
     native.compression.close(this.#codec);
     return this.#inner.cancel(reason);
   }

@@ -1,6 +1,7 @@
 // The small globals: queueMicrotask, reportError, performance, navigator, scheduler.
 import { isAbortSignal, onAbort } from './abort.js';
 import { EventTarget } from './events.js';
+import { fetch } from './fetch.js';
 import { host } from './host.js';
 import { finish, illegalConstructor, wrongArgument } from './webidl.js';
 
@@ -66,6 +67,13 @@ class Navigator {
 
   get languages() {
     return ['en'];
+  }
+
+  /** Posts body and forgets about it. */
+  sendBeacon(url, body = undefined) {
+    if (arguments.length === 0) throw wrongArgument('sendBeacon', 'Navigator', 1, 'string');
+    fetch(url, { method: 'POST', body }).catch((error) => host.warn(`sendBeacon: ${error?.message}`));
+    return true;
   }
 }
 

@@ -72,8 +72,9 @@ export class Pipe {
   #shift() {
     const bytes = this.#chunks[this.#first];
     this.#chunks[this.#first++] = undefined;
-    if (this.#first === this.#chunks.length) {
-      this.#chunks = [];
+    // Half of it or more has been read: the rest moves to the front.
+    if (this.#first * 2 >= this.#chunks.length) {
+      this.#chunks = this.#chunks.slice(this.#first);
       this.#first = 0;
     }
     this.#source.taken?.(bytes.length);
@@ -96,8 +97,8 @@ export class Pipe {
   all() {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (!this.#ended) return this.#collect();
-    const parts = this.#chunks.slice(this.#first);
-    while (!this.#isEmpty()) this.#shift();
+    const parts = [];
+    while (!this.#isEmpty()) parts.push(this.#shift());
     return joined(parts);
   }
 

@@ -409,6 +409,23 @@ test('fetch: coded bodies are decoded for JavaScript and passed on as they are',
   equal(text((await collect(plain)).bytes), 'packed text');
 });
 
+test('fetch: a coded body can be cancelled while it is waited for', async () => {
+  let cancelled;
+  answering({ head: 'Content-Encoding: gzip\n', body: new Pipe(-1, { cancelled: (reason) => (cancelled = reason) }) });
+  const reader = (await fetch('http://h/')).body.getReader();
+  const read = reader.read();
+  await sleep(1);
+  await reader.cancel('enough');
+  equal([(await read).done, cancelled], [true, 'enough']);
+});
+
+test('fetch: sendBeacon posts', async () => {
+  const seen = answering({});
+  equal(navigator.sendBeacon('http://h/log', 'data'), true);
+  await sleep(1);
+  equal([seen.call.method, seen.call.body], ['POST', 'data']);
+});
+
 test('fetch: a request is used by it', async () => {
   answering({});
   const request = new Request('http://h/', { method: 'POST', body: 'x' });

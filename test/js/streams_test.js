@@ -107,6 +107,18 @@ test('pipes: a stream of one reads by either kind of reader and cancels it', asy
   equal(cancelled, 'bye');
 });
 
+test('pipes: the order holds however many pieces wait', () => {
+  const pipe = new Pipe(-1);
+  let next = 0;
+  for (let i = 0; i < 2000; i++) {
+    pipe.push(bytes(i & 255));
+    if (i % 3 === 0) equal(pipe.read(), bytes(next++ & 255));
+  }
+  pipe.end();
+  equal(pipe.all().length, 2000 - next);
+  equal(pipe.read(), null);
+});
+
 test('pipes: a BYOB read sees the end', async () => {
   const pipe = new Pipe(-1);
   const reader = streamOfPipe(pipe).getReader({ mode: 'byob' });
