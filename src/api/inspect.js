@@ -67,7 +67,7 @@ class Inspector {
 
   #object(value) {
     const name = className(value);
-    if (value instanceof Error) return this.#error(value);
+    if (isError(value)) return this.#error(value);
     const head = this.#headOf(value, name);
     if (head.whole !== undefined && Reflect.ownKeys(value).length === head.ownKeys) return head.whole;
     if (this.#path.length > this.#depth) return `[${head.deep || head.prefix || name || 'Object'}]`;
@@ -247,6 +247,15 @@ function messageOf(error) {
     return String(error?.message ?? error);
   } catch {
     return 'unknown';
+  }
+}
+
+/** Whether a value is an Error; a proxy may refuse to say. */
+export function isError(value) {
+  try {
+    return value instanceof Error;
+  } catch {
+    return false;
   }
 }
 

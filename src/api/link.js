@@ -164,7 +164,6 @@ class Exchange {
   tasks = 1; // the handler, then the body, and every waitUntil
   flow = null;
   sink = null;
-  passThrough = false;
 
   constructor(id, seq, hold, pipe, request) {
     this.id = id;
@@ -246,7 +245,7 @@ class Exchange {
     this.finished();
   }
 
-  /** The client gets no answer at all. */
+  /** The client gets no answer at all: the connection is closed. What the handler returns is not looked at. */
   drop() {
     this.responded = true;
     link.fail(this.id, 0, '');

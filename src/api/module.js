@@ -8,7 +8,7 @@ import { fetchWith } from './fetch.js';
 import { allFlags, flag, setFlags } from './flags.js';
 import { global as globals, native } from './native.js';
 import { host } from './host.js';
-import { inspect, errorTitle } from './inspect.js';
+import { errorTitle, inspect, isError } from './inspect.js';
 import { serviceStub } from './rpc.js';
 import { isRequest, Request } from './request.js';
 import { lineText, SCRIPT, setSourceMap, stackText } from './source_map.js';
@@ -22,7 +22,8 @@ import { modules } from './modules.js';
 const WARN = 2;
 const EVALUATE_MS = 10000;
 
-const PREFIX = '(async function(__holdfast){"use strict";';
+// Modules are strict; a classic script says so itself.
+const PREFIX = { modules: '(async function(__holdfast){"use strict";', 'service-worker': '(async function(__holdfast){' };
 
 let config;
 export const env = {};
@@ -35,9 +36,10 @@ class Failure extends Error {}
 
 export function start(configText, map, script) {
   config = JSON.parse(configText);
-  setSourceMap(map, PREFIX.length);
+  const prefix = PREFIX[config.format] ?? PREFIX.modules;
+  setSourceMap(map, prefix.length);
   configure();
-  evaluate(script).then(ready).catch(failed);
+  evaluate(`${prefix}${script}\n})`).then(ready).catch(failed);
 }
 
 function configure() {
@@ -62,7 +64,7 @@ async function evaluate(script) {
     () => failed(new Failure('The module did not finish its evaluation: a top-level await waits for something that never happens.')), EVALUATE_MS);
   setEvaluating(true);
   try {
-    const module = native.module.evaluate(`${PREFIX}${script}\n})`, SCRIPT);
+    const module = native.module.evaluate(script, SCRIPT);
     return await module({ modules });
   } finally {
     setEvaluating(false);
@@ -91,7 +93,7 @@ function failed(error) {
 }
 
 function failureText(error) {
-  if (!(error instanceof Error)) return `Uncaught ${inspect(error)} (thrown while the module was evaluated)`;
+  if (!isError(error)) return `Uncaught ${inspect(error)} (thrown while the module was evaluated)`;
   const title = `Uncaught ${errorTitle(error)}`;
   const stack = stackText(error.stack);
   if (stack !== '') return title + stack;
@@ -164,7 +166,7 @@ function instanceOf(entry, ctx) {
 }
 
 // waitUntil of a call that is no event of its own.
-const detached = { waitUntil: (promise) => void Promise.resolve(promise).catch(report), passThrough: false };
+const detached = { waitUntil: (promise) => void Promise.resolve(promise).catch(report) };
 
 // --- modules ------------------------------------------------------------------------------------------------------------------------
 
@@ -182,9 +184,8 @@ class ExecutionContext {
     this.#exchange.waitUntil(promise);
   }
 
-  passThroughOnException() {
-    this.#exchange.passThrough = true;
-  }
+  /** Accepted: there is no origin behind this server to which a request could pass. */
+  passThroughOnException() {}
 
   abort(reason = undefined) {
     throw reason instanceof Error ? reason : new Error(reason === undefined ? 'Worker execution was aborted due to call to ctx.abort().' : String(reason));
@@ -265,7 +266,7 @@ function serviceWorker() {
 }
 
 function answerEvent(request, exchange) {
-  const event = fetchEvent(request, (promise) => exchange.waitUntil(promise), () => (exchange.passThrough = true));
+  const event = fetchEvent(request, (promise) => exchange.waitUntil(promise), undefined);
   const failure = dispatch(scope, event);
   const answer = fetchEventAnswer(event);
   if (answer !== undefined) return answer;

@@ -2,7 +2,7 @@
 import { log } from './console.js';
 import { dispatch, ErrorEvent, EventTarget, isHeard, PromiseRejectionEvent, trusted } from './events.js';
 import { host } from './host.js';
-import { errorTitle, inspect } from './inspect.js';
+import { errorTitle, inspect, isError } from './inspect.js';
 import { native } from './native.js';
 import { frames, stackText } from './source_map.js';
 
@@ -20,14 +20,14 @@ export function setShowsErrors(on) {
 
 function textOf(error) {
   try {
-    return error instanceof Error ? inspect(error) : inspect(error);
+    return inspect(error);
   } catch {
     return 'an exception that cannot be shown';
   }
 }
 
 function placeOf(error) {
-  return error instanceof Error ? (frames(error.stack)[0]?.place ?? '') : '';
+  return isError(error) ? (frames(error.stack)[0]?.place ?? '') : '';
 }
 
 let reporting = false;
@@ -51,7 +51,7 @@ function prevented(event) {
 /** An uncaught exception: `error` event, then a line with the author's place and stack. */
 export function report(error) {
   const heard = guarded(() => isHeard(scope, 'error')
-    && prevented(new ErrorEvent('error', { error, message: `Uncaught ${error instanceof Error ? errorTitle(error) : textOf(error)}`, cancelable: true })));
+    && prevented(new ErrorEvent('error', { error, message: `Uncaught ${isError(error) ? errorTitle(error) : textOf(error)}`, cancelable: true })));
   if (!heard) log(ERROR, placeOf(error), `Uncaught ${textOf(error)}`);
 }
 
@@ -60,7 +60,7 @@ host.uncaught = report;
 /** What a client is told: everything in development, nothing in production. */
 export function reportText(error) {
   if (!showsErrors) return 'Internal Server Error';
-  return error instanceof Error ? `${errorTitle(error)}${stackText(error.stack)}\n` : `Uncaught ${textOf(error)}\n`;
+  return isError(error) ? `${errorTitle(error)}${stackText(error.stack)}\n` : `Uncaught ${textOf(error)}\n`;
 }
 
 native.module.rejections((promise, reason) => {
