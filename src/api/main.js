@@ -11,6 +11,7 @@ import { start } from './module.js';
 import { global as globals, native } from './native.js';
 import * as timers from './timers.js';
 import { scope } from './uncaught.js';
+import { installWebAssembly } from './wasm.js';
 import { webGlobals } from './web.js';
 import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from './websocket.js';
 
@@ -31,6 +32,7 @@ function install(values) {
 const { clearImmediate, clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } = timers;
 
 install(webGlobals);
+installWebAssembly();
 install({
   addEventListener: (type, listener, options) => scope.addEventListener(type, listener, options),
   clearImmediate,
