@@ -63,7 +63,7 @@ static void on_copied(void *arg, bool ok, struct slice out, struct slice err)
 {
     struct build *b = arg;
 
-    (void)fwrite(err.p, 1, err.n, stderr);
+    say_lines(stderr, err);
     end(b, ok ? 0 : 1);
 }
 
@@ -86,7 +86,7 @@ static void on_loaded(void *arg, struct loaded *take_loaded, struct slice text)
     struct build *b = arg;
     struct err_note note = {0};
 
-    (void)fwrite(text.p, 1, text.n, stderr);
+    say_lines(stderr, text);
     if (!take_loaded) {
         end(b, EXIT_WRONG);
         return;

@@ -155,6 +155,12 @@ int folder_make(const char *path, struct err_note *note)
     return 0;
 }
 
+void say_lines(FILE *out, struct slice lines)
+{
+    if (lines.n)
+        (void)fwrite(lines.p, 1, lines.n, out);
+}
+
 int file_read(const char *path, struct buf *out, struct err_note *note)
 {
     FILE *f = fopen(path, "re");
@@ -179,7 +185,7 @@ int file_write(const char *path, struct slice text, struct err_note *note)
 
     if (!f)
         return err_notef(note, -ERR_OS, "cannot write %s: %s", path, strerror(errno));
-    bool written = fwrite(text.p, 1, text.n, f) == text.n;
+    bool written = text.n == 0 || fwrite(text.p, 1, text.n, f) == text.n;
 
     if (fclose(f) != 0 || !written)
         return err_notef(note, -ERR_OS, "cannot write %s: %s", path, strerror(errno));

@@ -2,6 +2,8 @@
 #ifndef APP_GATEWAY_PATHS_H
 #define APP_GATEWAY_PATHS_H
 
+#include <stdio.h>
+
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -30,6 +32,9 @@ char *path_absolute(const char *path);
 
 /* Makes a folder and those above it. -ERR_OS with a note. */
 int folder_make(const char *path, struct err_note *note);
+
+/* Whole lines for a person, as they are. */
+void say_lines(FILE *out, struct slice lines);
 
 /* A whole file. -ERR_OS or -ERR_TOO_LARGE (over out's bound) with a note. */
 int file_read(const char *path, struct buf *out, struct err_note *note);

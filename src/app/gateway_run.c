@@ -320,7 +320,7 @@ static void reload(struct run *r, struct loaded *take_x)
 static void show(struct run *r, bool failed, struct slice text)
 {
     if (failed || !slice_eq(text, buf_slice(&r->warnings)))
-        (void)fwrite(text.p, 1, text.n, stderr);
+        say_lines(stderr, text);
     buf_clear(&r->warnings);
     (void)buf_add(&r->warnings, failed ? SLICE_NONE : text);
 }

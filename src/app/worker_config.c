@@ -125,7 +125,9 @@ static int print(struct js_vm *vm, JSValueRef result, const char *name, FILE *f)
     buf_init(&text, OUTPUT_MAX);
     if ((r = js_text_add(js_cx(vm), js_get(js_cx(vm), result, name), &text)) < 0)
         return r;
-    return fwrite(text.p, 1, text.n, f) == text.n && fflush(f) == 0 ? 0 : -ERR_OS;
+    if (text.n && fwrite(text.p, 1, text.n, f) != text.n)
+        return -ERR_OS;
+    return fflush(f) == 0 ? 0 : -ERR_OS;
 }
 
 static int report(struct js_vm *vm, JSValueRef result)
