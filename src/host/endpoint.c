@@ -5,6 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Writable is asked for only while something waits: the gateway's every read would wake us. */
+enum { IN = EPOLLIN | EPOLLRDHUP, IN_OUT = IN | EPOLLOUT };
+
 /* One read. Large enough for hundreds of events, small enough for the cache. */
 enum { READ_SIZE = 256 << 10 };
 
@@ -48,14 +51,12 @@ static size_t room(const struct endpoint *e)
     return e->need > e->in.n + READ_SIZE ? e->need - e->in.n : READ_SIZE;
 }
 
-static void on_read(void *arg)
+static void read_now(struct endpoint *e)
 {
-    struct endpoint *e = arg;
     const size_t want = room(e);
     ssize_t n;
     int r;
 
-    e->reading = false;
     if (e->lost || outbox_pending(&e->out) >= OUTBOX_HIGH)
         return; /* endpoint_flush goes on */
     do
@@ -76,14 +77,22 @@ static void on_read(void *arg)
         lose(e, r);
 }
 
+static void on_read(void *arg)
+{
+    struct endpoint *e = arg;
+
+    e->reading = false;
+    read_now(e);
+}
+
 static void on_ready(struct watch *w, uint32_t events)
 {
     struct endpoint *e = CONTAINER_OF(w, struct endpoint, watch);
 
     if (events & EPOLLOUT && outbox_pending(&e->out))
         endpoint_flush(e);
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP | EPOLLERR))
-        read_later(e);
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP | EPOLLERR) && !e->reading)
+        read_now(e);
 }
 
 void endpoint_flush(struct endpoint *e)
@@ -98,6 +107,10 @@ void endpoint_flush(struct endpoint *e)
         lose(e, (int)r);
     else if (was_high && r < OUTBOX_HIGH)
         read_later(e);
+    if (r >= 0 && (r > 0) != e->blocked) {
+        e->blocked = r > 0;
+        (void)watch_change(e->loop, &e->watch, e->blocked ? IN_OUT : IN);
+    }
 }
 
 int endpoint_open(struct endpoint *e, struct loop *loop, int fd, unsigned link,
@@ -107,7 +120,7 @@ int endpoint_open(struct endpoint *e, struct loop *loop, int fd, unsigned link,
     e->watch = (struct watch){.ready = on_ready, .fd = fd};
     outbox_init(&e->out);
     buf_init(&e->in, IPC_HEADER + (size_t)IPC_PAYLOAD_MAX + READ_SIZE);
-    return watch_start(loop, &e->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+    return watch_start(loop, &e->watch, IN);
 }
 
 void endpoint_close(struct endpoint *e)

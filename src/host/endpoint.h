@@ -34,6 +34,7 @@ struct endpoint {
     struct buf in;
     size_t need;  /* bytes of the frame that is not whole yet; 0: unknown */
     bool reading; /* a read is due in this tick or the next */
+    bool blocked; /* the socket is full, and watched for room */
     bool lost;
 };
 
