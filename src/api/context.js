@@ -138,6 +138,9 @@ export function setEvaluating(on) {
   evaluating = on;
 }
 
+/** Whether an event runs: the application's module is not being evaluated. */
+export const inEvent = () => !evaluating;
+
 /** Throws when the application's module is still being evaluated. */
 export function requireEvent() {
   if (evaluating) {

@@ -669,11 +669,49 @@ export function couple(socket, hold) {
   const end = endOf(socket).release();
   end.state = RELEASED;
   if (end.hold !== 0) {
-    flush();
-    native.link.wsJoin(hold, end.hold);
     sockets.delete(end.hold);
+    join(hold, end.hold);
   } else if (end.peer !== null) {
     end.peer.connect(hold, end.inbox);
+  }
+}
+
+const edgeOf = (hold) => Math.floor(hold / 2 ** 45); // wire/ipc.def
+
+// What comes from one goes to the other: in the gateway, when one edge has both.
+function join(a, b) {
+  flush();
+  if (edgeOf(a) === edgeOf(b)) return native.link.wsJoin(a, b);
+  const ends = [new Relay(a), new Relay(b)];
+  ends[0].other = ends[1];
+  ends[1].other = ends[0];
+  for (const end of ends) end.accept(true);
+}
+
+class Relay extends End {
+  other;
+
+  constructor(hold) {
+    super();
+    this.hold = hold;
+    sockets.set(hold, this);
+  }
+
+  heard(data, seq) {
+    if (!this.other.closedOut) this.other.write(data);
+    acknowledge(seq);
+  }
+
+  ended(code, reason, clean, seq) {
+    this.closedIn = true;
+    if (!clean) this.other.drop();
+    else if (!this.other.closedOut) this.other.sendClose(code, reason);
+    this.gone();
+    acknowledge(seq);
+  }
+
+  broke(error, seq) {
+    this.ended(1006, '', false, seq);
   }
 }
 

@@ -479,6 +479,26 @@ test('returning a server\'s socket joins it with the client', async () => {
   equal(client.joined, server.hold);
 });
 
+test('sockets of two edges are joined here', async () => {
+  const server = webSocketServer('http://far.test/');
+  gateway.clients.delete(server.hold);
+  server.hold += 2 ** 45;
+  gateway.clients.set(server.hold, server);
+  const client = await gateway.connect(() => fetch('http://far.test/', { headers: { Upgrade: 'websocket' } }));
+  equal(client.joined, undefined);
+  await client.send('up');
+  await server.send(new Uint8Array([1]).buffer);
+  await settled();
+  equal([server.received, [...client.received[0]]], [['up'], [1]]);
+  server.answersClose = false;
+  await client.close(3500, 'bye');
+  await settled();
+  equal(server.closed, [3500, 'bye']);
+  await server.close(3500, 'bye');
+  await settled();
+  equal([client.closed, gateway.unacknowledged.size], [[3500, 'bye'], 0]);
+});
+
 /* 2.12 */
 
 test('attachments are copies, with a limit', () => {
