@@ -4,6 +4,7 @@ import { quiet, settle } from './context.js';
 import { allFlags, flag } from './flags.js';
 import { DOMException } from './domexception.js';
 import * as durable from './durable.js';
+import { EventSource } from './eventsource.js';
 import { host } from './host.js';
 import * as life from './life.js';
 import * as link from './link.js';
@@ -41,6 +42,7 @@ install({
   Cloudflare: { compatibilityFlags: allFlags() },
   console,
   dispatchEvent: (event) => scope.dispatchEvent(event),
+  EventSource,
   origin: 'null',
   removeEventListener: (type, listener, options) => scope.removeEventListener(type, listener, options),
   self: globals,
