@@ -2,7 +2,7 @@
 // {pid, url(path), atRest(), stop()}. atRest() waits until nothing more is going to be freed or put to sleep.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -25,11 +25,14 @@ function programOf(...places) {
     throw new Error(`none of ${places.join(', ')}: run npm ci in ${here}`);
 }
 
+// What servers say of themselves while they are measured; one file, so that a failure can be looked into.
+const log = openSync(join(tmpdir(), 'holdfast-bench.log'), 'w');
+
 /** Starts a program; port(line) finds the port in a line of its stdout, or of fd 3 when control is set. */
 async function start(program, args, port, { control = false, env = {}, rest, done = () => {} } = {}) {
     const child = spawn(program, args, {
         cwd: here,
-        stdio: ['ignore', 'pipe', 'inherit', ...(control ? ['pipe'] : [])],
+        stdio: ['ignore', 'pipe', log, ...(control ? ['pipe'] : [])],
         env: { ...process.env, ...env },
     });
     const ended = new Promise((resolve) => child.on('close', resolve));

@@ -118,7 +118,7 @@ test('an accept()ed socket keeps the process', async () => {
 
 test('what happened is in the log and in the metrics', async () => {
     assert.match(server.log, /actor\.sleep|hibernat|asleep/i);
-    const control = server.log.match(/control[^\n]*127\.0\.0\.1:(\d+)/)?.[1];
+    const control = server.log.match(/door=control at=127\.0\.0\.1:(\d+)/)?.[1];
 
     assert.ok(control, 'the log says where the control listener is');
     const metrics = await (await fetch(`http://127.0.0.1:${control}/metrics`)).text();
