@@ -74,7 +74,11 @@ static void on_ended(void *arg)
 static void on_failed(void *arg, int err, struct slice text)
 {
     struct remote *c = arg;
+    const struct app *a = c->o.link->app;
 
+    /* The application sees an exception; that it was the configuration is for who wrote that. */
+    log_event(&a->edge->log, err == -ERR_EGRESS_DENIED ? LOG_WARN : LOG_DEBUG, "egress.failed",
+              F_TEXT("app", app_name(a)), F_ERR("error", err), F_TEXT("text", text));
     outbound_say_failed(&c->o, err, text);
     finish(c);
 }
