@@ -75,7 +75,8 @@ export class AbortSignal extends EventTarget {
 
   static any(signals) {
     const sources = [...signals];
-    for (const source of sources) if (!brand(source)) throw wrongArgument('any', 'AbortSignal', 1, 'Array<AbortSignal>');
+    const wrong = sources.findIndex((source) => !brand(source));
+    if (wrong !== -1) throw new TypeError(`Incorrect type for array element ${wrong}: the provided value is not of type 'AbortSignal'.`);
     const signal = new AbortSignal(inside);
     const aborted = sources.find((source) => source.#aborted);
     if (aborted !== undefined) settle(signal, aborted.#reason);

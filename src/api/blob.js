@@ -104,7 +104,7 @@ for (const ctor of [Blob, File]) finish(ctor);
 
 /** A Blob that owns these bytes. */
 export function blobOf(bytes, type = '') {
-  return new Blob({ [inside]: bytes }, blobType(type));
+  return new Blob({ [inside]: bytes }, type);
 }
 
 /** A File that owns these bytes. */

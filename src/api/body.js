@@ -66,11 +66,11 @@ export class Body {
   }
 
   text() {
-    return consume(this, (whole) => (typeof whole === 'string' ? usv(whole) : decodeText(whole)));
+    return consume(this, (whole) => textOf(whole));
   }
 
   json() {
-    return consume(this, (whole) => JSON.parse(typeof whole === 'string' ? whole : decodeText(whole)));
+    return consume(this, (whole) => JSON.parse(textOf(whole)));
   }
 
   bytes() {
@@ -94,6 +94,12 @@ finish(Body);
 
 /** Only Request and Response are made with it. */
 export const bodyKey = Symbol('body');
+
+function textOf(whole) {
+  if (typeof whole !== 'string') return decodeText(whole);
+  const text = usv(whole);
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
 
 /** An array that covers its buffer and that nobody else has. */
 function ownBytes(whole) {
@@ -136,7 +142,7 @@ export function bodyType() {
 
 function textSource(value) {
   foundType = 'text/plain;charset=UTF-8';
-  return String(value);
+  return `${value}`;
 }
 
 function objectSource(value) {
@@ -188,7 +194,7 @@ export function cloneBody(from, to) {
 export function moveBody(from, to) {
   const source = sourceOf(from);
   if (source === null) return;
-  if (isUsed(from)) throw new TypeError(BODY_USED);
+  if (isUsed(from)) throw new TypeError('Cannot reconstruct a Request with a used body.');
   if (source instanceof ReadableStream) {
     const pipe = untouchedPipe(source);
     const taken = takeStream(source);

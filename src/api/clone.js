@@ -371,9 +371,10 @@ class Writer {
     if (name !== undefined) {
       throw new DOMException(`Could not serialize object of type "${name}". This type does not support serialization.`, 'DataCloneError');
     }
-    for (const ctor of [Promise, WeakMap, WeakSet, WeakRef, FinalizationRegistry, Iterator, Symbol]) {
+    for (const ctor of [Promise, WeakMap, WeakSet, WeakRef, FinalizationRegistry]) {
       if (object instanceof ctor) throw refuse(`#<${ctor.name}>`);
     }
+    if (object instanceof Iterator || object instanceof Symbol) throw refuse(Object.prototype.toString.call(object));
     this.#plain(object);
   }
 }
@@ -684,7 +685,7 @@ export const transferables = new Map();
 
 function transferOther(object) {
   for (const [ctor, transfer] of transferables) if (object instanceof ctor) return transfer(object);
-  throw new DOMException('A value in the transfer list could not be transferred.', 'DataCloneError');
+  throw new TypeError('Object is not transferable');
 }
 
 function cloneAlone(value) {
@@ -717,7 +718,7 @@ export function cloneWith(value, transfer) {
 }
 
 export function structuredClone(value, options = undefined) {
-  if (arguments.length === 0) throw wrongArgument('structuredClone', 'ServiceWorkerGlobalScope', 1, 'any');
+  if (arguments.length === 0) throw wrongArgument('structuredClone', 'ServiceWorkerGlobalScope', 1, 'Value');
   const transfer = options?.transfer;
   if ((typeof value !== 'object' || value === null) && typeof value !== 'function' && typeof value !== 'symbol' && transfer === undefined) return value;
   return cloneWith(value, transfer ?? []);

@@ -14,7 +14,7 @@ export { CryptoKey };
 
 function data(value, method, n) {
   const bytes = bytesOf(value);
-  if (bytes === undefined) throw wrongArgument(method, 'SubtleCrypto', n, 'ArrayBuffer or ArrayBufferView');
+  if (bytes === undefined) throw wrongArgument(method, 'SubtleCrypto', n, 'BufferSource');
   return bytes;
 }
 
@@ -28,7 +28,7 @@ function checkKey(key, algorithm, usage, method) {
   const refuse = (text) => {
     throw new DOMException(text, 'InvalidAccessError');
   };
-  if (key.algorithm.name !== algorithm.name) refuse(`Requested algorithm "${algorithm.name}" does not match the CryptoKey's "${key.algorithm.name}".`);
+  if (key.algorithm.name !== algorithm.name) refuse(`Requested algorithm "${algorithm.name}" does not match this CryptoKey's algorithm "${key.algorithm.name}".`);
   if (!key.usages.includes(usage)) refuse(`Requested key usage "${usage}" does not match any usage listed in this CryptoKey.`);
 }
 
@@ -136,7 +136,7 @@ export class SubtleCrypto {
 
   timingSafeEqual(a, b) {
     const [x, y] = [data(a, 'timingSafeEqual', 1), data(b, 'timingSafeEqual', 2)];
-    if (x.length !== y.length) throw new TypeError('Input buffers must have the same byte length');
+    if (x.length !== y.length) throw new TypeError('Input buffers must have the same byte length.');
     return native.crypto.equal(x, y);
   }
 }
@@ -210,7 +210,7 @@ export class Crypto {
 
   getRandomValues(array) {
     if (!integerViews.some((ctor) => array instanceof ctor)) {
-      throw new DOMException('getRandomValues() only accepts integer-typed buffers.', 'TypeMismatchError');
+      throw new DOMException('ArrayBufferView argument to getRandomValues() must be an integer-typed view.', 'TypeMismatchError');
     }
     if (array.byteLength > 65536) {
       throw new DOMException(`getRandomValues() only accepts buffers of size <= 64K but provided ${array.byteLength} bytes.`, 'QuotaExceededError');

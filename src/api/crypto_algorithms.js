@@ -53,7 +53,7 @@ function hashParam(params) {
 }
 
 function unsupportedFormat(format) {
-  return notSupported(`Unsupported key format: ${format}`);
+  return notSupported(`Unrecognized key format "${format}".`);
 }
 
 /* --- secrets: AES and HMAC ---------------------------------------------------------------------- */
@@ -96,7 +96,7 @@ function aes(name, suffix, allowed, operations) {
     importKey(format, data, params, extractable, usages) {
       const list = checkUsages(usages, allowed);
       const bytes = importSecret(format, data, { extractable, usages: list, use: 'enc', algOf });
-      if (![16, 24, 32].includes(bytes.length)) throw dataError(`Imported AES key length must be 128, 192 or 256 bits but provided ${bytes.length * 8}.`);
+      if (![16, 24, 32].includes(bytes.length)) throw dataError(`Imported AES key length must be 128, 192, or 256 bits but provided ${bytes.length * 8}.`);
       return makeKey('secret', extractable, algorithmOf(bytes.length * 8), list, bytes);
     },
 

@@ -52,7 +52,7 @@ const allUsages = ['encrypt', 'decrypt', 'sign', 'verify', 'deriveKey', 'deriveB
 /** A key. usages are put in their order, once each; a secret or private key without any is a SyntaxError. */
 export function makeKey(type, extractable, algorithm, usages, material) {
   const sorted = allUsages.filter((usage) => usages.includes(usage));
-  if (sorted.length === 0 && type !== 'public') throw new DOMException('A secret or private key needs at least one usage.', 'SyntaxError');
+  if (sorted.length === 0 && type !== 'public') throw new DOMException('Secret/private CryptoKeys must have at least one usage.', 'SyntaxError');
   return new CryptoKey(inside, type, Boolean(extractable), algorithm, sorted, material);
 }
 
@@ -73,7 +73,7 @@ export function checkUsages(usages, allowed) {
   const list = [...usages].map(String);
   for (const usage of list) {
     if (!allUsages.includes(usage)) throw new TypeError(`Invalid key usage: ${usage}`);
-    if (!allowed.includes(usage)) throw new DOMException(`Unsupported key usage: ${usage}`, 'SyntaxError');
+    if (!allowed.includes(usage)) throw new DOMException(`Attempt to make a key with invalid usage "${usage}".`, 'SyntaxError');
   }
   return list;
 }

@@ -177,7 +177,7 @@ export class TextDecoder {
 
   decode(input = nothing, options = undefined) {
     let bytes = bytesOf(input);
-    if (bytes === undefined) throw wrongArgument('decode', 'TextDecoder', 1, 'ArrayBuffer or ArrayBufferView');
+    if (bytes === undefined) throw wrongArgument('decode', 'TextDecoder', 1, 'Array');
     const stream = Boolean(options?.stream);
     if (this.#rest.length > 0) bytes = this.#joinRest(bytes);
     if (stream) bytes = this.#keepRest(bytes);
@@ -229,7 +229,7 @@ export class TextDecoder {
 finish(TextDecoder);
 
 export function btoa(data) {
-  if (arguments.length === 0) throw wrongArgument('btoa', 'ServiceWorkerGlobalScope', 1, 'string');
+  if (arguments.length === 0) throw wrongArgument('btoa', 'ServiceWorkerGlobalScope', 1, 'String');
   const bytes = latin1Encode(String(data));
   if (bytes === null) throw new DOMException('btoa() can only operate on characters in the Latin1 (ISO/IEC 8859-1) range.', 'InvalidCharacterError');
   return toBase64(bytes);

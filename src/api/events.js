@@ -146,7 +146,7 @@ export class CustomEvent extends Event {
 
 export class MessageEvent extends Event {
   #data = null;
-  #origin = null;
+  #origin = '';
   #lastEventId = '';
   #source = null;
   #ports = [];
@@ -155,7 +155,7 @@ export class MessageEvent extends Event {
     super(type, init);
     if (init === undefined || init === null) return;
     if (init.data !== undefined) this.#data = init.data;
-    if (init.origin !== undefined && init.origin !== null) this.#origin = String(init.origin);
+    if (init.origin !== undefined) this.#origin = init.origin === null ? null : String(init.origin);
     if (init.lastEventId !== undefined) this.#lastEventId = String(init.lastEventId);
     if (init.source !== undefined) this.#source = init.source;
     if (init.ports !== undefined) this.#ports = [...init.ports];
@@ -432,11 +432,12 @@ export class EventTarget {
   }
 
   addEventListener(type, callback, options) {
+    if (arguments.length < 2) throw wrongArgument('addEventListener', 'EventTarget', arguments.length + 1, arguments.length === 0 ? 'string' : 'function or HandlerObject');
     type = `${type}`;
     const { once, signal } = listenerOptions('addEventListener', options);
     if (callback === null || callback === undefined) return;
     if (typeof callback !== 'function' && typeof callback !== 'object') {
-      throw wrongArgument('addEventListener', 'EventTarget', 2, 'EventHandler');
+      throw wrongArgument('addEventListener', 'EventTarget', 2, 'function or HandlerObject');
     }
     if (signal?.aborted) return;
     this.#listeners ??= new Map();
@@ -495,9 +496,8 @@ const plain = { once: false, signal: undefined };
 function listenerOptions(method, options) {
   if (options === undefined || options === null || options === false) return plain;
   if (typeof options === 'boolean') throw new TypeError(`${method}(): useCapture must be false.`);
-  const { capture, passive, once, signal } = dictionary(options, method, 'EventTarget', 3);
+  const { capture, once, signal } = dictionary(options, method, 'EventTarget', 3);
   if (capture) throw new TypeError(`${method}(): options.capture must be false.`);
-  if (passive) throw new TypeError(`${method}(): options.passive must be false.`);
   if (signal !== undefined && !isSignal(signal)) throw wrongArgument(method, 'EventTarget', 3, 'AddEventListenerOptions');
   return { once: Boolean(once), signal };
 }

@@ -11,6 +11,7 @@ import { headersText, headerValue } from './headers.js';
 import { host } from './host.js';
 import { isRequest, Request, requestParts } from './request.js';
 import { fetchedResponse } from './response.js';
+import { wrongArgument } from './webidl.js';
 
 const redirects = { follow: 0, manual: 1, error: 2 };
 
@@ -41,6 +42,7 @@ function callOf(request, service) {
 /** A fetch function whose requests go to a service binding, or ('') out to the network. */
 export function fetchWith(service) {
   return async function fetch(input, init = undefined) {
+    if (arguments.length === 0) throw wrongArgument('fetch', 'ServiceWorkerGlobalScope', 1, 'Request or string');
     const request = isRequest(input) && init === undefined ? input : new Request(input, init);
     const { signal } = requestParts(request);
     if (signal?.aborted) throw signal.reason;

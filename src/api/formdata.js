@@ -26,13 +26,12 @@ export class FormData {
     pairsOf = (value) => (typeof value === 'object' && value !== null && #pairs in value ? value.#pairs : undefined);
   }
 
-  #check(method, given, needed, value, filename) {
-    if (given < needed) throw wrongArgument(method, 'FormData', given + 1, 'string');
-    if (filename !== undefined && !isBlob(value)) throw wrongArgument(method, 'FormData', 2, 'Blob');
+  #check(method, given, needed) {
+    if (given < needed) throw wrongArgument(method, 'FormData', given + 1, given === 1 ? 'File or Blob or string' : 'string');
   }
 
   append(name, value, filename = undefined) {
-    this.#check('append', arguments.length, 2, value, filename);
+    this.#check('append', arguments.length, 2);
     this.#pairs.push([usv(name), entryValue(value, filename)]);
   }
 
@@ -61,7 +60,7 @@ export class FormData {
   }
 
   set(name, value, filename = undefined) {
-    this.#check('set', arguments.length, 2, value, filename);
+    this.#check('set', arguments.length, 2);
     const pair = [usv(name), entryValue(value, filename)];
     const first = this.#pairs.findIndex(([key]) => key === pair[0]);
     if (first === -1) {
@@ -162,7 +161,7 @@ function nameOf(text) {
 }
 
 function malformed() {
-  return new TypeError('Parsing multipart/form-data failed: the body is malformed.');
+  return new TypeError('No initial boundary string (or you have a truncated message).');
 }
 
 /** Adds the part whose head begins at `start` and whose content ends at `end` (offsets of bytes and of their Latin-1 view). */
@@ -207,7 +206,8 @@ export function parseFormData(bytes, type) {
   const essence = type.split(';', 1)[0].trim().toLowerCase();
   if (essence === 'multipart/form-data') {
     const boundary = parameter(type, 'boundary');
-    if (!boundary) throw new TypeError('No boundary string in Content-Type header. The multipart/form-data MIME type requires a boundary parameter.');
+    if (!boundary) throw new TypeError('No boundary string in Content-Type header. The multipart/form-data MIME type requires a boundary parameter, e.g. '
+        + '\'Content-Type: multipart/form-data; boundary="abcd"\'. See RFC 7578, section 4.');
     return parseMultipart(bytes, boundary);
   }
   if (essence === 'application/x-www-form-urlencoded') {
@@ -216,6 +216,6 @@ export function parseFormData(bytes, type) {
     for (let i = 0; i < list.length; i += 2) form.append(list[i], list[i + 1]);
     return form;
   }
-  throw new TypeError('Unrecognized Content-Type header value. FormData can only parse the following MIME types: multipart/form-data, application/x-www-form-urlencoded.');
+  throw new TypeError('Unrecognized Content-Type header value. FormData can only parse the following MIME types: multipart/form-data, application/x-www-form-urlencoded');
 }
 

@@ -2,12 +2,13 @@
 //
 // A head that came over the link ("Name: value\n" a line, Latin-1) is kept as text until somebody looks. Then each name has one
 // entry, { name, value }, name as first written; values of repeated fields are joined, but Set-Cookie's also stay apart.
+import { encodeText, latin1Decode } from './encoding.js';
 import { KEYS, pairIterators, VALUES } from './iterate.js';
 import { finish, illegalInvocation, wrongArgument, wrongConstructorArgument } from './webidl.js';
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const plainValue = /^[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?$/;
-const fieldValue = /^[\x01-\x09\x0b\x0c\x0e-\xff]*$/;
+const noFieldValue = /[\0\n\r]/;
 
 const keys = new Map(); // of names that were checked: name → lower case
 const KEYS_MAX = 512;
@@ -23,11 +24,18 @@ function keyOf(name) {
   return key;
 }
 
+const wide = /[^\0-\xff]/;
+
+/** A value with characters beyond Latin-1 leaves as UTF-8. */
+function utf8Units(value) {
+  return wide.test(value) ? latin1Decode(encodeText(value)) : value;
+}
+
 function checkedValue(value) {
   if (typeof value !== 'string') value = String(value);
   if (plainValue.test(value)) return value;
   value = value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
-  if (!fieldValue.test(value)) throw new TypeError('Invalid header value.');
+  if (noFieldValue.test(value)) throw new TypeError('Invalid header value.');
   return value;
 }
 
@@ -81,7 +89,7 @@ export class Headers {
 
   constructor(init = undefined) {
     if (init === undefined || init === null) return;
-    if (typeof init !== 'object' && typeof init !== 'function') throw wrongConstructorArgument('Headers', 1, 'HeadersInit');
+    if (typeof init !== 'object' && typeof init !== 'function') throw wrongConstructorArgument('Headers', 1, 'Headers or Sequence or object');
     if (#head in init) {
       this.#head = init.#head;
       if (init.#map !== null) for (const [key, entry] of init.#map) this.#entries().set(key, { ...entry, list: entry.list?.slice() });
@@ -139,11 +147,16 @@ export class Headers {
   }
 
   #text() {
+    const text = this.#lines((value) => value);
+    return wide.test(text) ? this.#lines(utf8Units) : text;
+  }
+
+  #lines(form) {
     let text = '';
     if (this.#map === null) return text;
     for (const { name, value, list } of this.#map.values()) {
-      if (list === undefined) text += `${name}: ${value}\n`;
-      else for (const item of list) text += `${name}: ${item}\n`;
+      if (list === undefined) text += `${name}: ${form(value)}\n`;
+      else for (const item of list) text += `${name}: ${form(item)}\n`;
     }
     return text;
   }
@@ -160,7 +173,7 @@ export class Headers {
   }
 
   #appendPair(pair) {
-    if (pair.length !== 2) throw new TypeError('Sequence initializer must only contain pairs of name and value.');
+    if (pair.length !== 2) throw new TypeError('To initialize a Headers object from a sequence, each inner sequence must have exactly two elements.');
     this.#add(String(pair[0]), keyOf(pair[0]), checkedValue(pair[1]));
   }
 

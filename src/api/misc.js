@@ -3,6 +3,7 @@ import { isAbortSignal, onAbort } from './abort.js';
 import { EventTarget } from './events.js';
 import { fetch } from './fetch.js';
 import { host } from './host.js';
+import { global as globals } from './native.js';
 import { finish, illegalConstructor, wrongArgument } from './webidl.js';
 
 const inside = Symbol();
@@ -10,7 +11,7 @@ const resolved = Promise.resolve();
 const then = Function.prototype.call.bind(Promise.prototype.then);
 
 export function queueMicrotask(callback) {
-  if (typeof callback !== 'function') throw wrongArgument('queueMicrotask', 'ServiceWorkerGlobalScope', 1, 'Function');
+  if (typeof callback !== 'function') throw wrongArgument('queueMicrotask', 'ServiceWorkerGlobalScope', 1, 'function');
   then(resolved, () => {
     try {
       callback();
@@ -25,7 +26,7 @@ export function reportError(error) {
   host.uncaught(error);
 }
 
-class Performance extends EventTarget {
+export class Performance extends EventTarget {
   constructor(key) {
     if (key !== inside) throw illegalConstructor();
     super();
@@ -44,7 +45,7 @@ class Performance extends EventTarget {
   }
 }
 
-class Navigator {
+export class Navigator {
   constructor(key) {
     if (key !== inside) throw illegalConstructor();
   }
@@ -104,6 +105,22 @@ class Scheduler {
 }
 
 for (const ctor of [Performance, Navigator, Scheduler]) finish(ctor);
+
+/** What the global object is an instance of, as far as `instanceof` can tell. */
+class GlobalScope {
+  static [Symbol.hasInstance](value) {
+    return value === globals;
+  }
+
+  constructor() {
+    throw illegalConstructor();
+  }
+}
+
+export class WorkerGlobalScope extends GlobalScope {}
+export class ServiceWorkerGlobalScope extends WorkerGlobalScope {}
+
+for (const ctor of [WorkerGlobalScope, ServiceWorkerGlobalScope]) finish(ctor);
 
 export const performance = new Performance(inside);
 export const navigator = new Navigator(inside);

@@ -190,13 +190,13 @@ export class Request extends Body {
 }
 
 function dictionaryOf(init) {
-  if (typeof init !== 'object' && typeof init !== 'function') throw wrongConstructorArgument('Request', 2, 'RequestInit');
+  if (typeof init !== 'object' && typeof init !== 'function') throw wrongConstructorArgument('Request', 2, 'RequestInitializerDict or Request');
   return init;
 }
 
 function signalOf(signal) {
   if (signal === null) return null;
-  if (!isAbortSignal(signal)) throw new TypeError("Failed to construct 'Request': member signal is not of type 'AbortSignal'.");
+  if (!isAbortSignal(signal)) throw new TypeError("Incorrect type for the 'signal' field on 'RequestInitializerDict': the provided value is not of type 'AbortSignal'.");
   return signal;
 }
 

@@ -4,21 +4,6 @@ import { defaultHeader, Headers, headersOfHead, headersText, headerValue, makeIm
 import { absoluteUrl } from './request.js';
 import { finish, toInteger, wrongConstructorArgument } from './webidl.js';
 
-// The reasons that RFC 9110 and its relatives give; the link carries '' and the gateway writes them.
-const reasons = {
-  101: 'Switching Protocols', 200: 'OK', 201: 'Created', 202: 'Accepted', 203: 'Non-Authoritative Information', 204: 'No Content', 205: 'Reset Content',
-  206: 'Partial Content', 207: 'Multi-Status', 208: 'Already Reported', 226: 'IM Used', 300: 'Multiple Choices', 301: 'Moved Permanently', 302: 'Found',
-  303: 'See Other', 304: 'Not Modified', 305: 'Use Proxy', 307: 'Temporary Redirect', 308: 'Permanent Redirect', 400: 'Bad Request',
-  401: 'Unauthorized', 402: 'Payment Required', 403: 'Forbidden', 404: 'Not Found', 405: 'Method Not Allowed', 406: 'Not Acceptable',
-  407: 'Proxy Authentication Required', 408: 'Request Timeout', 409: 'Conflict', 410: 'Gone', 411: 'Length Required', 412: 'Precondition Failed',
-  413: 'Payload Too Large', 414: 'URI Too Long', 415: 'Unsupported Media Type', 416: 'Range Not Satisfiable', 417: 'Expectation Failed',
-  418: "I'm a teapot", 421: 'Misdirected Request', 422: 'Unprocessable Entity', 423: 'Locked', 424: 'Failed Dependency', 425: 'Too Early',
-  426: 'Upgrade Required', 428: 'Precondition Required', 429: 'Too Many Requests', 431: 'Request Header Fields Too Large',
-  451: 'Unavailable For Legal Reasons', 500: 'Internal Server Error', 501: 'Not Implemented', 502: 'Bad Gateway', 503: 'Service Unavailable',
-  504: 'Gateway Timeout', 505: 'HTTP Version Not Supported', 506: 'Variant Also Negotiates', 507: 'Insufficient Storage', 508: 'Loop Detected',
-  510: 'Not Extended', 511: 'Network Authentication Required',
-};
-
 function isNullBodyStatus(status) {
   return status === 204 || status === 304 || status === 205 || status === 101;
 }
@@ -35,12 +20,19 @@ function checkedStatus(value, webSocket) {
 
 function checkedReason(value) {
   const text = String(value);
-  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) throw new TypeError('Invalid statusText.');
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) throw new TypeError('Invalid statusText');
   return text;
 }
 
 function isEmpty(source) {
   return (typeof source === 'string' || source instanceof Uint8Array) && source.length === 0;
+}
+
+let isSocket = (value) => typeof value === 'object';
+
+/** websocket.js tells what a WebSocket is. */
+export function socketDoor(predicate) {
+  isSocket = predicate;
 }
 
 let fetched;
@@ -111,13 +103,15 @@ export class Response extends Body {
   }
 
   #apply(init) {
-    if (typeof init !== 'object' && typeof init !== 'function') throw wrongConstructorArgument('Response', 2, 'ResponseInit or Response');
+    if (typeof init !== 'object' && typeof init !== 'function') throw wrongConstructorArgument('Response', 2, 'InitializerDict or Response');
     const { status, statusText, headers, webSocket, cf, encodeBody } = init;
     if (webSocket !== undefined && webSocket !== null) {
-      if (typeof webSocket !== 'object') throw wrongConstructorArgument('Response', 2, 'ResponseInit or Response');
+      if (!isSocket(webSocket)) {
+        throw new TypeError("Incorrect type for the 'webSocket' field on 'InitializerDict': the provided value is not of type 'WebSocket'.");
+      }
       this.#webSocket = webSocket;
     }
-    if (status !== undefined || this.#webSocket !== null) this.#status = checkedStatus(status ?? 200, this.#webSocket);
+    if (status !== undefined || this.#webSocket !== null) this.#status = checkedStatus(status === undefined ? 200 : status, this.#webSocket);
     if (statusText !== undefined) this.#statusText = checkedReason(statusText);
     if (headers !== undefined && headers !== null) this.#headers = new Headers(headers);
     if (cf !== undefined) this.#cf = cf;
@@ -144,7 +138,7 @@ export class Response extends Body {
 
   static redirect(url, status = 302) {
     const code = toInteger(status) & 0xffff;
-    if (![301, 302, 303, 307, 308].includes(code)) throw new RangeError(`${code} is not a redirect status code.`);
+    if (![301, 302, 303, 307, 308].includes(code)) throw new RangeError(`${code} is not a redirect status code. It must be one of: 301, 302, 303, 307, or 308.`);
     const response = new Response(null, { status: code, headers: { Location: absoluteUrl(String(url)) } });
     makeImmutable(response.#headers);
     return response;
@@ -159,7 +153,7 @@ export class Response extends Body {
   }
 
   get statusText() {
-    return this.#statusText === '' && this.#url === '' ? (reasons[this.#status] ?? '') : this.#statusText;
+    return this.#statusText;
   }
 
   get ok() {

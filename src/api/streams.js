@@ -12,7 +12,7 @@ import {
 import { decodeText, encodeText, TextDecoder } from './encoding.js';
 import { native } from './native.js';
 import { joined, Pipe } from './pipe.js';
-import { bytesOf, finish } from './webidl.js';
+import { bytesOf, finish, wrongConstructorArgument } from './webidl.js';
 
 export {
   ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableByteStreamController, ReadableStream, ReadableStreamBYOBReader,
@@ -22,6 +22,8 @@ export {
 
 const LOCKED = 'This ReadableStream is currently locked to a reader.';
 const DISTURBED = 'This ReadableStream is disturbed (has already been read from), and cannot be used as a body.';
+const RELEASED = 'This ReadableStream reader has been released.';
+const LOCKED_WRITER = 'This WritableStream is currently locked to a writer.';
 const NO_BYTES = 'This ReadableStream did not return bytes.';
 
 /* Texts */
@@ -40,11 +42,17 @@ function hasBytes(stream) {
   return stream._readableStreamController instanceof ReadableByteStreamController;
 }
 
+function isReleased(reader) {
+  return Object.hasOwn(reader, '_ownerReadableStream') && reader._ownerReadableStream === undefined;
+}
+
 wrap(ReadableStream, 'getReader', (inner) => ({
   getReader(options = undefined) {
     if (isStream(this)) {
       if (this._reader !== undefined) throw new TypeError(LOCKED);
-      if (options?.mode !== undefined && !hasBytes(this)) throw new TypeError('This ReadableStream does not support BYOB reads.');
+      const mode = options?.mode;
+      if (mode !== undefined && `${mode}` !== 'byob') throw new TypeError("mode must be undefined or 'byob' in call to getReader().");
+      if (mode !== undefined && !hasBytes(this)) throw new TypeError('This ReadableStream does not support BYOB reads.');
     }
     return inner.call(this, options);
   },
@@ -78,12 +86,26 @@ wrap(ReadableStream, 'pipeThrough', (inner) => ({
   },
 }));
 
+for (const ctor of [ReadableStreamDefaultReader, ReadableStreamBYOBReader]) {
+  wrap(ctor, 'cancel', (inner) => ({
+    cancel(reason = undefined) {
+      return isReleased(this) ? Promise.reject(new TypeError(RELEASED)) : inner.call(this, reason);
+    },
+  }));
+}
+
+wrap(ReadableStreamDefaultReader, 'read', (inner) => ({
+  read() {
+    return isReleased(this) ? Promise.reject(new TypeError(RELEASED)) : inner.call(this);
+  },
+}));
+
 wrap(ReadableStreamBYOBReader, 'read', (inner) => ({
   read(view, options = {}) {
     if (ArrayBuffer.isView(view) && view.byteLength === 0) {
       return Promise.reject(new TypeError('You must call read() on a "byob" reader with a positive-sized TypedArray object.'));
     }
-    return inner.call(this, view, options);
+    return isReleased(this) ? Promise.reject(new TypeError(RELEASED)) : inner.call(this, view, options);
   },
 }));
 
@@ -97,10 +119,19 @@ Object.defineProperty(ReadableStreamBYOBReader.prototype, 'readAtLeast', {
 
 wrap(WritableStream, 'getWriter', (inner) => ({
   getWriter() {
-    if (this instanceof WritableStream && this._writer !== undefined) throw new TypeError('This WritableStream is currently locked to a writer.');
+    if (this instanceof WritableStream && this._writer !== undefined) throw new TypeError(LOCKED_WRITER);
     return inner.call(this);
   },
 }));
+
+for (const name of ['abort', 'close']) {
+  wrap(WritableStream, name, (inner) => ({
+    [name](...reason) {
+      if (this instanceof WritableStream && this._writer !== undefined) return Promise.reject(new TypeError(LOCKED_WRITER));
+      return inner.apply(this, reason);
+    },
+  }));
+}
 
 function isClosing(stream) {
   return stream._state === 'closed' || (stream._state === 'writable' && (stream._closeRequest !== undefined || stream._inFlightCloseRequest !== undefined));
@@ -174,13 +205,13 @@ export function untouchedPipe(stream) {
 /** Throws unless the stream can still become a body. */
 export function checkFresh(stream) {
   if (stream._disturbed) throw new TypeError(DISTURBED);
-  if (stream._reader !== undefined) throw new TypeError(LOCKED);
+  if (stream._reader !== undefined) throw new TypeError('This ReadableStream is locked to a reader, and cannot be used as a body.');
 }
 
-/** A stream that was read to its end. */
+/** A stream that somebody has read to its end, and keeps. */
 export function usedStream() {
   const stream = new ReadableStream({ type: 'bytes' });
-  stream.cancel();
+  stream.getReader().cancel();
   return stream;
 }
 
@@ -317,7 +348,10 @@ export class IdentityTransformStream {
 }
 
 function expectedBytes(value) {
-  const n = typeof value === 'bigint' ? value : BigInt(Math.trunc(Number(value)) || 0);
+  if (value === undefined) throw wrongConstructorArgument('FixedLengthStream', 1, 'bigint');
+  const number = typeof value === 'bigint' ? 0 : Number(value);
+  if (!Number.isFinite(number)) throw new TypeError('The value cannot be converted because it is not an integer.');
+  const n = typeof value === 'bigint' ? value : BigInt(Math.trunc(number));
   if (n < 0n) throw new TypeError('The value cannot be converted because it is negative and this API expects a positive bigint.');
   if (n > BigInt(Number.MAX_SAFE_INTEGER)) throw new TypeError('FixedLengthStream requires an integer expected length less than 2^53.');
   return Number(n);
@@ -450,5 +484,9 @@ export class DecompressionStream extends TransformPair {
   }
 }
 
-for (const ctor of [TransformPair, TextEncoderStream, TextDecoderStream, CompressionStream, DecompressionStream]) finish(ctor);
-Object.setPrototypeOf(TransformPair.prototype, TransformStream.prototype);
+// They look like children of TransformStream; TransformPair only makes them.
+for (const ctor of [TextEncoderStream, TextDecoderStream, CompressionStream, DecompressionStream]) {
+  for (const end of ['readable', 'writable']) Object.defineProperty(ctor.prototype, end, Object.getOwnPropertyDescriptor(TransformPair.prototype, end));
+  Object.setPrototypeOf(ctor.prototype, TransformStream.prototype);
+  finish(ctor);
+}

@@ -207,7 +207,7 @@ export class URL {
   #params = null;
 
   constructor(url, base = undefined) {
-    if (arguments.length === 0) throw wrongConstructorArgument('URL', 1, 'string');
+    if (arguments.length === 0) throw wrongConstructorArgument('URL', 1, 'USVString');
     if (url === inside) {
       this.#adopt(base);
       return;
@@ -236,12 +236,12 @@ export class URL {
   }
 
   static canParse(url, base = undefined) {
-    if (arguments.length === 0) throw wrongArgument('canParse', 'URL', 1, 'string');
+    if (arguments.length === 0) throw wrongArgument('canParse', 'URL', 1, 'USVString');
     return parse(String(url), base === undefined ? undefined : String(base)) !== null;
   }
 
   static parse(url, base = undefined) {
-    if (arguments.length === 0) throw wrongArgument('parse', 'URL', 1, 'string');
+    if (arguments.length === 0) throw wrongArgument('parse', 'URL', 1, 'USVString');
     const parsed = parse(String(url), base === undefined ? undefined : String(base));
     return parsed === null ? null : new URL(inside, parsed);
   }
@@ -510,7 +510,7 @@ export class URLSearchParams {
 
   #addPair(pair) {
     if (pair.length !== 2) {
-      throw new TypeError('Sequence initializer must only contain pairs of name and value.');
+      throw new TypeError('Invalid URL search params sequence.');
     }
     this.#list.push(usv(pair[0]), usv(pair[1]));
   }
@@ -543,13 +543,13 @@ export class URLSearchParams {
   }
 
   append(key, value) {
-    if (arguments.length < 2) throw wrongArgument('append', 'URLSearchParams', arguments.length + 1, 'string');
+    if (arguments.length < 2) throw wrongArgument('append', 'URLSearchParams', arguments.length + 1, 'USVString');
     this.#list.push(usv(key), usv(value));
     this.#changed();
   }
 
   delete(key, value = undefined) {
-    if (arguments.length < 1) throw wrongArgument('delete', 'URLSearchParams', 1, 'string');
+    if (arguments.length < 1) throw wrongArgument('delete', 'URLSearchParams', 1, 'USVString');
     const wanted = usv(key);
     const exact = value === undefined ? undefined : usv(value);
     this.#remove((k, v) => k === wanted && (exact === undefined || v === exact));
@@ -557,14 +557,14 @@ export class URLSearchParams {
   }
 
   get(key) {
-    if (arguments.length < 1) throw wrongArgument('get', 'URLSearchParams', 1, 'string');
+    if (arguments.length < 1) throw wrongArgument('get', 'URLSearchParams', 1, 'USVString');
     const wanted = usv(key);
     for (let i = 0; i < this.#list.length; i += 2) if (this.#list[i] === wanted) return this.#list[i + 1];
     return null;
   }
 
   getAll(key) {
-    if (arguments.length < 1) throw wrongArgument('getAll', 'URLSearchParams', 1, 'string');
+    if (arguments.length < 1) throw wrongArgument('getAll', 'URLSearchParams', 1, 'USVString');
     const wanted = usv(key);
     const values = [];
     for (let i = 0; i < this.#list.length; i += 2) if (this.#list[i] === wanted) values.push(this.#list[i + 1]);
@@ -572,7 +572,7 @@ export class URLSearchParams {
   }
 
   has(key, value = undefined) {
-    if (arguments.length < 1) throw wrongArgument('has', 'URLSearchParams', 1, 'string');
+    if (arguments.length < 1) throw wrongArgument('has', 'URLSearchParams', 1, 'USVString');
     const wanted = usv(key);
     const exact = value === undefined ? undefined : usv(value);
     for (let i = 0; i < this.#list.length; i += 2) {
@@ -582,7 +582,7 @@ export class URLSearchParams {
   }
 
   set(key, value) {
-    if (arguments.length < 2) throw wrongArgument('set', 'URLSearchParams', arguments.length + 1, 'string');
+    if (arguments.length < 2) throw wrongArgument('set', 'URLSearchParams', arguments.length + 1, 'USVString');
     const wanted = usv(key);
     const text = usv(value);
     let found = false;

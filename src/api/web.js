@@ -12,13 +12,14 @@ import * as events from './events.js';
 import { fetch } from './fetch.js';
 import { FormData } from './formdata.js';
 import { Headers } from './headers.js';
-import { navigator, performance, queueMicrotask, reportError, scheduler } from './misc.js';
+import * as misc from './misc.js';
 import { Request } from './request.js';
 import { Response } from './response.js';
 import * as streams from './streams.js';
 import { URL, URLSearchParams } from './url.js';
 
 const { AbortController, AbortSignal } = abort;
+const { Navigator, navigator, Performance, performance, queueMicrotask, reportError, scheduler, ServiceWorkerGlobalScope, WorkerGlobalScope } = misc;
 const { atob, btoa, TextDecoder, TextEncoder } = encoding;
 const { CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, ExtendableEvent, FetchEvent, MessageEvent, PromiseRejectionEvent } = events;
 const {
@@ -31,11 +32,11 @@ const {
 export const webGlobals = {
   AbortController, AbortSignal, atob, Blob, Body, btoa, ByteLengthQueuingStrategy, CloseEvent, CompressionStream, CountQueuingStrategy,
   Crypto, crypto, CryptoKey, CustomEvent, DecompressionStream, DOMException, ErrorEvent, Event, EventTarget, ExtendableEvent, fetch, FetchEvent, File,
-  FixedLengthStream, FormData, Headers, IdentityTransformStream, MessageChannel, MessageEvent, MessagePort, navigator, performance,
+  FixedLengthStream, FormData, Headers, IdentityTransformStream, MessageChannel, MessageEvent, MessagePort, Navigator, navigator, Performance, performance,
   PromiseRejectionEvent, queueMicrotask, ReadableByteStreamController, ReadableStream, ReadableStreamBYOBReader,
-  ReadableStreamBYOBRequest, ReadableStreamDefaultController, ReadableStreamDefaultReader, reportError, Request, Response, scheduler,
+  ReadableStreamBYOBRequest, ReadableStreamDefaultController, ReadableStreamDefaultReader, reportError, Request, Response, scheduler, ServiceWorkerGlobalScope,
   structuredClone, SubtleCrypto, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, TransformStream, TransformStreamDefaultController,
-  URL, URLPattern, URLSearchParams, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
+  URL, URLPattern, URLSearchParams, WorkerGlobalScope, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
 };
 
 Object.defineProperty(URLPattern.prototype, Symbol.toStringTag, { value: 'URLPattern', configurable: true });

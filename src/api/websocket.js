@@ -19,6 +19,7 @@ import { DOMException } from './domexception.js';
 import { CloseEvent, dispatch, ErrorEvent, Event, EventTarget, isHeard, MessageEvent, trusted } from './events.js';
 import { host } from './host.js';
 import { native } from './native.js';
+import { socketDoor } from './response.js';
 import { URL } from './url.js';
 import { bytesOf, constants, finish, toLong, wrongArgument, wrongConstructorArgument } from './webidl.js';
 
@@ -308,7 +309,7 @@ export class End {
     const face = this.face;
     if (this.failure === undefined && isHeard(face, 'message')) {
       if (typeof data !== 'string' && this.binaryType === 'blob') data = new Blob([data]);
-      const failure = dispatch(face, trusted(new MessageEvent('message', { data })));
+      const failure = dispatch(face, trusted(new MessageEvent('message', { data, origin: null })));
       if (failure !== undefined) this.listenerThrew(failure.error);
     }
     acknowledge(seq);
@@ -480,6 +481,8 @@ const none = [];
 
 const internal = Symbol('internal');
 let endOf;
+
+socketDoor((value) => endOf(value) !== undefined);
 
 export class WebSocket extends EventTarget {
   #end;

@@ -174,7 +174,7 @@ test('structuredClone: values, transfer, errors', async () => {
   equal([buffer.detached, new Uint8Array(moved.buffer)], [true, new Uint8Array([1, 2, 3])]);
   throws(() => structuredClone(buffer), 'DataCloneError');
   throws(() => structuredClone(1, { transfer: [buffer] }), 'DataCloneError');
-  throws(() => structuredClone(1, { transfer: [{}] }), 'DataCloneError');
+  throws(() => structuredClone(1, { transfer: [{}] }), 'TypeError', 'Object is not transferable');
   throws(() => structuredClone(() => {}), 'DataCloneError');
   throws(() => structuredClone(), 'TypeError');
   const blob = structuredClone({ b: new File(['x'], 'n', { type: 'a/b' }) }).b;

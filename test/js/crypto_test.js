@@ -187,7 +187,7 @@ test('wrapping: keys of any form travel inside others', async () => {
 test('timingSafeEqual: bytes of one length', () => {
   equal(subtle.timingSafeEqual(data, data.slice()), true);
   equal(subtle.timingSafeEqual(key.slice(0, 8), data), false);
-  throws(() => subtle.timingSafeEqual(key, data), 'TypeError', 'Input buffers must have the same byte length');
+  throws(() => subtle.timingSafeEqual(key, data), 'TypeError', 'Input buffers must have the same byte length.');
 });
 
 test('classes: nobody else makes keys', () => {

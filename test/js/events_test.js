@@ -20,7 +20,7 @@ test('events: constructors take their members and defaults', () => {
   equal(new CustomEvent('x').detail, null);
   equal(new CustomEvent('x', { detail: 5 }).detail, 5);
   const message = new MessageEvent('message', { data: 'd' });
-  equal([message.data, message.origin, message.lastEventId, message.source, message.ports], ['d', null, '', null, []]);
+  equal([message.data, message.origin, message.lastEventId, message.source, message.ports], ['d', '', '', null, []]);
   const close = new CloseEvent('close');
   equal([close.code, close.reason, close.wasClean], [0, '', false]);
   equal(new ErrorEvent('error', { message: 'm', error: 1 }).message, 'm');
@@ -81,10 +81,10 @@ test('targets: stopImmediatePropagation and preventDefault', () => {
   equal(seen, []);
 });
 
-test('targets: capture and passive are refused', () => {
+test('targets: capture is refused', () => {
   const target = new EventTarget();
   throws(() => target.addEventListener('x', () => {}, { capture: true }), 'TypeError', 'addEventListener(): options.capture must be false.');
-  throws(() => target.addEventListener('x', () => {}, { passive: true }), 'TypeError', 'addEventListener(): options.passive must be false.');
+  target.addEventListener('x', () => {}, { passive: true });
   throws(() => target.dispatchEvent({}), 'TypeError', "Failed to execute 'dispatchEvent' on 'EventTarget': parameter 1 is not of type 'Event'.");
 });
 

@@ -53,7 +53,7 @@ test('headers: names are equal in any case, values are joined, iteration is sort
 test('headers: bad names and values are TypeErrors', () => {
   const headers = new Headers();
   for (const name of ['', 'a b', 'a:', '\u00e9', 'a\n']) throws(() => headers.append(name, 'x'), 'TypeError', 'Invalid header name.');
-  for (const value of ['a\nb', 'a\0', '\u20ac', 'a\rb']) throws(() => headers.set('x', value), 'TypeError', 'Invalid header value.');
+  for (const value of ['a\nb', 'a\0', 'a\rb']) throws(() => headers.set('x', value), 'TypeError', 'Invalid header value.');
   headers.set('x', '\t a\tb\r\n');
   equal(headers.get('x'), 'a\tb');
   headers.set('y', '\u00e9');
@@ -154,7 +154,7 @@ test('request: a request made from another takes its body along', async () => {
   const second = new Request(first, { headers: { b: '2' } });
   equal([first.bodyUsed, second.headers.has('a'), second.headers.get('b'), second.method], [true, false, '2', 'POST']);
   equal(await second.text(), 'abc');
-  throws(() => new Request(first), 'TypeError', BODY_USED);
+  throws(() => new Request(first), 'TypeError', 'Cannot reconstruct a Request with a used body.');
   const proxied = new Request('http://other/', incomingRequest('PUT http://h/\nX: y\n', fullPipe(utf8('data')), ''));
   equal([proxied.method, proxied.url, proxied.headers.get('x'), await proxied.text()], ['PUT', 'http://other/', 'y', 'data']);
 });
@@ -203,7 +203,7 @@ test('bodies: bytes are copied when the body is made', async () => {
 });
 
 test('bodies: every way to read one', async () => {
-  equal(await new Response('\ufeffa').text(), '\ufeffa');
+  equal(await new Response('\ufeffa').text(), 'a');
   equal(await new Response(bytes(0xef, 0xbb, 0xbf, 0x61)).text(), 'a');
   equal(await new Response('[1]').json(), [1]);
   equal(await new Response('ab').bytes(), bytes(97, 98));
@@ -218,7 +218,7 @@ test('bodies: every way to read one', async () => {
 test('bodies: used, locked and disturbed ones are refused', async () => {
   const response = new Response('x');
   await response.text();
-  equal([response.bodyUsed, response.body.locked], [true, false]);
+  equal([response.bodyUsed, response.body.locked], [true, true]);
   await rejects(response.json(), 'TypeError', BODY_USED);
   const locked = new Response('x');
   locked.body.getReader();
@@ -264,7 +264,7 @@ test('response: a socket stays with its response, which has no clone (29)', () =
 test('response: members, json, redirect, error', async () => {
   const response = new Response('x', { status: 404, statusText: 'Nope', headers: { a: 'b' } });
   equal([response.status, response.statusText, response.ok, response.type, response.url, response.redirected], [404, 'Nope', false, 'default', '', false]);
-  equal(new Response().statusText, 'OK');
+  equal(new Response().statusText, '');
   const json = Response.json({ a: 1 }, { status: 201 });
   equal([json.status, json.headers.get('content-type'), await json.text()], [201, 'application/json', '{"a":1}']);
   equal(Response.json(1, { headers: { 'content-type': 'x/y' } }).headers.get('content-type'), 'x/y');
@@ -461,7 +461,7 @@ test('form data: members', () => {
   form.set('a', '9');
   form.delete('g');
   equal([...form.keys()], ['a', 'f']);
-  throws(() => form.append('a', 'x', 'name'), 'TypeError');
+  throws(() => form.append('a'), 'TypeError', "Failed to execute 'append' on 'FormData': parameter 2 is not of type 'File or Blob or string'.");
 });
 
 test('form data: multipart goes there and back', async () => {
@@ -482,6 +482,7 @@ test('form data: reading bodies of browsers, and refusing others', async () => {
   equal([...(await read('a=1&b=x+y', 'application/x-www-form-urlencoded'))], [['a', '1'], ['b', 'x y']]);
   await rejects(read('x', 'text/plain'), 'TypeError', /^Unrecognized Content-Type header value\./);
   await rejects(new Response(bytes(1)).formData(), 'TypeError', 'Parsing a Body as FormData requires a Content-Type header.');
-  await rejects(read(body.slice(0, 60), 'multipart/form-data; boundary=X'), 'TypeError', /malformed/);
-  await rejects(read('no', 'multipart/form-data; boundary=X'), 'TypeError', /malformed/);
+  const malformed = 'No initial boundary string (or you have a truncated message).';
+  await rejects(read(body.slice(0, 60), 'multipart/form-data; boundary=X'), 'TypeError', malformed);
+  await rejects(read('no', 'multipart/form-data; boundary=X'), 'TypeError', malformed);
 });

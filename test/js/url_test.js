@@ -192,7 +192,7 @@ test('params: get, set, has, delete, sort, size', () => {
   equal(params.has('a', '1'), true);
   params.delete('a', '2');
   equal(String(params), 'a=1&b=9');
-  throws(() => params.get(), 'TypeError', "Failed to execute 'get' on 'URLSearchParams': parameter 1 is not of type 'string'.");
+  throws(() => params.get(), 'TypeError', "Failed to execute 'get' on 'URLSearchParams': parameter 1 is not of type 'USVString'.");
 });
 
 test('params: iteration is live and its iterators have a name', () => {
