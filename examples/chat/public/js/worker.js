@@ -80,6 +80,6 @@ export async function watchWorker(page) {
         const held = `${Math.min(before, now.sockets.open)} of ${before}`;
 
         $('fate').textContent = `Killed ${killed}. ${held} sockets stayed open; process ${now.worker.pid} answered after ${ms} ms.`;
-        page.note(`Worker *${killed}* was killed. *${held}* sockets stayed open, *${now.worker.pid}* answered *${ms} ms* later.`);
+        page.note(`Worker *${killed}* was killed. *${held}* sockets stayed open, *${now.worker.pid}* answered *${ms}\u00a0ms* later.`);
     }
 }
