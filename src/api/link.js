@@ -1,7 +1,7 @@
 // Exchanges over the link: requests that come in and their responses, requests that go out and their answers. Bodies flow
 // under credit, both ways: who receives grants what it took, who sends waits when its window is used up.
 import { onAbort } from './abort.js';
-import { current, run, stateless } from './context.js';
+import { current, requireEvent, run, stateless } from './context.js';
 import { orphan } from './durable.js';
 import { encodeText } from './encoding.js';
 import { host } from './host.js';
@@ -412,6 +412,7 @@ class Call {
 }
 
 host.fetch = (what) => {
+  requireEvent();
   const call = new Call(what);
   if (calls.size < CALLS) call.start();
   else waiting.push(call);

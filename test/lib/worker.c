@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +29,10 @@ static _Noreturn void run(int link, int page, const struct worker_options *o)
     /* cmocka's handlers would go on with the next test, in this process. */
     for (int number = 1; number < 32; number++)
         (void)signal(number, SIG_DFL);
+    if (o->file_max) {
+        (void)signal(SIGXFSZ, SIG_IGN);
+        (void)setrlimit(RLIMIT_FSIZE, &(struct rlimit){o->file_max, o->file_max});
+    }
     /* Far away first: the targets may be taken. */
     link = fcntl(link, F_DUPFD, 100);
     page = fcntl(page, F_DUPFD, 100);
@@ -142,6 +147,18 @@ const struct ipc_frame *worker_expect(struct worker *w, enum ipc_type type)
             print_message("LOG %.*s\n", SLICE_FMT(f->payload));
     } while (f->type != type);
     return f;
+}
+
+void worker_restore_none(struct worker *w)
+{
+    struct ipc_restore_want want;
+    struct buf out;
+
+    buf_init(&out, 4096);
+    assert_int_equal(ipc_get_restore_want(worker_expect(w, IPC_RESTORE_WANT), &want), 0);
+    (void)ipc_put_restored(&out, 0, 0, &(struct ipc_restored){.token = want.token});
+    worker_say(w, &out);
+    buf_done(&out);
 }
 
 void worker_request(struct worker *w, uint64_t id, const char *head)

@@ -25,7 +25,8 @@ struct worker_options {
     const char *state_dir;
     uint32_t cpu_ms;
     uint64_t memory_bytes;
-    bool silent; /* no START: the test says it */
+    uint64_t file_max; /* bytes of a file that it may write, 0: any: a disk that is full */
+    bool silent;       /* no START: the test says it */
 };
 
 struct worker {
@@ -46,6 +47,8 @@ const struct ipc_frame *worker_hear(struct worker *w);
 const struct ipc_frame *worker_expect(struct worker *w, enum ipc_type type);
 /* Sends what out holds, and empties it. */
 void worker_say(struct worker *w, struct buf *out);
+/* Answers the next RESTORE_WANT: no sockets. */
+void worker_restore_none(struct worker *w);
 /* An event: exchange id without a body. */
 void worker_request(struct worker *w, uint64_t id, const char *head);
 /* The response of a request whose body is text: status and body must be equal. */

@@ -1,6 +1,8 @@
 /* The worker process as the gateway sees it: frames in, frames out. */
 #include "host/host.h"
 
+#include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -254,6 +256,57 @@ TEST(host_reports_a_fetch_that_failed)
     worker_stop(&w);
 }
 
+TEST(host_runs_scripts_of_the_service_worker_format)
+{
+    const struct worker_options o = {
+        .sandbox = SANDBOX_OFF,
+        .config = "\"format\": \"service-worker\", "
+                  "\"bindings\": [{\"type\": \"text\", \"name\": \"WHO\", \"value\": \"me\"}]",
+    };
+    struct worker w =
+        ready("loose = 'by ';"
+              "addEventListener('fetch', (e) => e.respondWith(new Response(loose + WHO)));"
+              "return {};",
+              &o);
+
+    worker_request(&w, 1, "GET http://t/\n");
+    worker_expect_text(&w, 200, "by me");
+    worker_stop(&w);
+}
+
+TEST(host_calls_entrypoints_that_are_classes)
+{
+    const struct worker_options o = {
+        .sandbox = SANDBOX_OFF,
+        .config =
+            "\"bindings\": [{\"type\": \"service\", \"name\": \"SELF\", \"service\": \"test\", "
+            "\"self\": true, \"entrypoint\": \"Adder\", \"props\": {\"base\": 10}}]",
+    };
+    struct worker w = ready(
+        "const { WorkerEntrypoint } = __holdfast.modules['cloudflare:workers'];"
+        "class Adder extends WorkerEntrypoint { add(a, b) { return a + b + this.ctx.props.base; } }"
+        "class Main extends WorkerEntrypoint {"
+        "async fetch() { return new Response(await this.env.SELF.add(1, 2)); } }"
+        "return {Adder, default: Main};",
+        &o);
+
+    worker_request(&w, 1, "GET http://t/\n");
+    worker_expect_text(&w, 200, "13");
+    worker_stop(&w);
+}
+
+TEST(host_does_no_io_while_the_module_is_evaluated)
+{
+    struct worker w =
+        ready("const said = await fetch('http://x/').catch((error) => error.message);" FETCH(
+                  "return new Response(said.slice(0, 41))"),
+              NULL);
+
+    worker_request(&w, 1, "GET http://t/\n");
+    worker_expect_text(&w, 200, "Disallowed operation called within global");
+    worker_stop(&w);
+}
+
 /* --- errors -------------------------------------------------------------------------------------
  */
 
@@ -327,6 +380,77 @@ TEST(host_maps_places_to_the_authors_files)
     f = worker_expect(&w, IPC_FAILED);
     assert_string_equal(text_of(f, 4), "Uncaught Error: mapped\n    at app.ts:3:5");
     assert_int_equal(worker_end(&w), HOST_EXIT_FAILED);
+}
+
+/* --- storage and the output gate ----------------------------------------------------------------
+ */
+
+#define ROOMS                                                                                      \
+    "\"bindings\": [{\"type\": \"durable_object\", \"name\": \"ROOMS\", \"class\": \"Room\"}], "   \
+    "\"durable\": {\"classes\": [{\"name\": \"Room\", \"key\": \"test-Room\", \"sqlite\": true}]}"
+
+/* An object that stores a value of some size, and tells it at once; ?n: how many there are. */
+static const char room[] = "class Room { constructor(state) { this.storage = state.storage; }"
+                           "async fetch(request) {"
+                           "if (!request.url.endsWith('n')) this.storage.put('k', "
+                           "'v'.repeat(Number(new URL(request.url).pathname.slice(1))));"
+                           "return new Response(String((await this.storage.list()).size)); } }"
+                           "return {Room, default: {fetch(request, env) { return "
+                           "env.ROOMS.getByName('a').fetch(request); }}};";
+
+static char *state_folder(void)
+{
+    static char path[64];
+
+    snprintf(path, sizeof(path), "/tmp/holdfast-host-XXXXXX");
+    assert_non_null(mkdtemp(path));
+    return path;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+TEST(host_keeps_what_an_object_stored_before_it_answers)
+{
+    const struct worker_options o = {
+        .sandbox = SANDBOX_AUTO, .state_dir = state_folder(), .config = ROOMS};
+    struct worker w = ready(room, &o);
+    struct ipc_response m;
+
+    worker_request(&w, 1, "GET http://t/100\n");
+    worker_restore_none(&w);
+    worker_expect_text(&w, 200, "1");
+    (void)kill(w.pid, SIGKILL); /* what was answered is there */
+    assert_int_equal(worker_end(&w), -SIGKILL);
+    w = ready(room, &o);
+    worker_request(&w, 1, "GET http://t/n\n");
+    worker_restore_none(&w);
+    assert_int_equal(ipc_get_response(worker_expect(&w, IPC_RESPONSE), &m), 0);
+    worker_stop(&w);
+    (void)nftw(o.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+TEST(host_tells_nobody_of_writes_that_could_not_be_kept)
+{
+    const struct worker_options o = {.sandbox = SANDBOX_OFF,
+                                     .state_dir = state_folder(),
+                                     .config = ROOMS,
+                                     .file_max = 128 << 10};
+    struct worker w = ready(room, &o);
+    const struct ipc_frame *f;
+
+    worker_request(&w, 1, "GET http://t/1000000\n");
+    worker_restore_none(&w);
+    while ((f = worker_hear(&w))->type != IPC_FAIL)
+        assert_int_not_equal(f->type, IPC_RESPONSE);
+    expect_ack(&w, 1, 1);
+    worker_request(&w, 2, "GET http://t/10\n"); /* a new instance: small values fit */
+    worker_restore_none(&w);
+    worker_expect_text(&w, 200, "1");
+    worker_stop(&w);
+    (void)nftw(o.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* --- limits -------------------------------------------------------------------------------------
@@ -469,12 +593,17 @@ int main(void)
         cmocka_unit_test(host_tells_a_body_that_its_client_is_gone),
         cmocka_unit_test(host_fetches_through_the_gateway),
         cmocka_unit_test(host_reports_a_fetch_that_failed),
+        cmocka_unit_test(host_runs_scripts_of_the_service_worker_format),
+        cmocka_unit_test(host_calls_entrypoints_that_are_classes),
+        cmocka_unit_test(host_does_no_io_while_the_module_is_evaluated),
         cmocka_unit_test(host_logs_what_a_handler_throws_and_answers_500),
         cmocka_unit_test(host_shows_clients_no_details_in_production),
         cmocka_unit_test(host_ends_a_request_that_nothing_can_answer),
         cmocka_unit_test(host_logs_rejections_that_nobody_handles),
         cmocka_unit_test(host_says_why_an_application_cannot_run),
         cmocka_unit_test(host_maps_places_to_the_authors_files),
+        cmocka_unit_test(host_keeps_what_an_object_stored_before_it_answers),
+        cmocka_unit_test(host_tells_nobody_of_writes_that_could_not_be_kept),
         cmocka_unit_test(host_ends_a_loop),
         cmocka_unit_test(host_ends_a_loop_that_catches_everything),
         cmocka_unit_test(host_ends_a_loop_of_microtasks),
