@@ -22,7 +22,7 @@ const LISTS = 64; // answers of getWebSockets() that are kept
 const TICKS = 16; // an idle instance goes between 16 and 17 sixteenths of idleMs after its last event
 
 /** What durable.js knows of the application. */
-export const world = { env: undefined, idleMs: 10_000 };
+export const world = { env: undefined, idleMs: 10_000, exports: {} };
 
 const actors = new Map(); // by "CLASS/ID"
 const byHandle = new Map(); // those that are live, by the handle of their storage
@@ -220,6 +220,7 @@ export class Actor {
     waiting = waiting.filter((one) => one.actor !== this);
     life.error = error;
     this.life = new Life();
+    this.dirty = false; // what is said from here on does not depend on its writes
     if (dropSockets) {
       for (const end of [...this.sockets]) {
         end.drop();

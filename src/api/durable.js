@@ -18,10 +18,14 @@ const NO_JURISDICTION = 'Jurisdiction restrictions are not implemented in worker
 
 const classes = new Map(); // by name: {name, key, sqlite, exports}: exports[name] is the class once the module has been evaluated
 
-/** The application is known: config (START), what its module will export, and its env. Before its evaluation. */
-export function setup(config, exports, env) {
+/**
+ * The application is known: config (START), what its module will export, its env, and what ctx.exports is. Before its
+ * evaluation.
+ */
+export function setup(config, exports, env, loops = {}) {
   const { idle_ms: idle, sync, limits, classes: rows } = config.durable ?? {};
   world.env = env;
+  world.exports = loops;
   if (idle > 0) world.idleMs = idle;
   native.storage.configure(sync === 'normal', limits?.key ?? 0, limits?.value ?? 0, limits?.database ?? 0);
   for (const { name, key, sqlite } of rows ?? []) {
@@ -41,7 +45,7 @@ function reportAlarms() {
 export function namespace(className) {
   const row = classes.get(className);
   if (row === undefined) throw new Error(`There is no Durable Object class "${className}" in the configuration.`);
-  return new DurableObjectNamespace(internal, row);
+  return passByReference(new DurableObjectNamespace(internal, row));
 }
 
 // --- namespaces and stubs --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 // ctx: what an instance of a Durable Object is given to work with.
+import { world } from './actor.js';
 import { makeId } from './durable_id.js';
 import { criticalSection } from './gate.js';
 import { host } from './host.js';
@@ -37,6 +38,10 @@ export class DurableObjectState {
 
   get storage() {
     return (this.#storage ??= new DurableObjectStorage(this.#actor, this.#handle));
+  }
+
+  get exports() {
+    return host.flag('enable_ctx_exports') ? world.exports : undefined;
   }
 
   waitUntil(promise) {

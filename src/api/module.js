@@ -54,7 +54,7 @@ function configure() {
     exports: loops,
     waitUntil: (promise) => current().until(Promise.resolve(promise).catch(report)),
   });
-  setup(config, exported, env);
+  setup(config, exported, env, loops);
   for (const binding of config.bindings ?? []) bind(binding);
   if (config.format === 'service-worker') install(env);
 }

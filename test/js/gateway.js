@@ -52,6 +52,7 @@ native.storage = {
   },
   close(handle) {
     opened.delete(handle);
+    gateway.drop(handle); // only an object with uncommitted writes has any
     close(handle);
   },
 };

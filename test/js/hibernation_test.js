@@ -431,6 +431,15 @@ test('a commit that fails takes the messages behind the write along', async () =
   equal(gateway.unacknowledged.size, 0);
 });
 
+test('abort() with uncommitted writes drops them, what depends on them, and the sockets', async () => {
+  const stub = fresh();
+  const client = await connect(stub);
+  await rejects(turn(() => stub.run("(ctx.storage.put('k', 'v'), ws[0].send('depends'), ctx.abort('stop'))")), 'Error', 'stop');
+  await settled();
+  equal([client.received, client.closed], [[], 'lost']);
+  equal(await turn(() => halls.get(stub.id).run("ctx.storage.get('k')")), undefined);
+});
+
 test('a loop over all sockets is one frame', async () => {
   const stub = fresh();
   const clients = [];
