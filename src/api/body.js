@@ -3,9 +3,9 @@
 // A body stays in the form it came in, text, bytes or a pipe, until somebody asks for a stream. What leaves for the link is that
 // form again, so a string never becomes bytes in JavaScript and a proxied body never becomes a stream.
 import { blobBytes, blobOf, isBlob } from './blob.js';
+import { decoded, encoded } from './codec.js';
 import { decodeText, encodeText } from './encoding.js';
 import { isFormData, parseFormData, serializeFormData } from './formdata.js';
-import { native } from './native.js';
 import { fullPipe, Pipe } from './pipe.js';
 import { checkFresh, isDisturbed, isReadableStream, ReadableStream, streamOfPipe, takeStream, untouchedPipe, usedStream } from './streams.js';
 import { URLSearchParams } from './url.js';
@@ -227,53 +227,6 @@ class OuterPipe extends Pipe {
 // A fetched body with a Content-Encoding is a pipe with `coding`. JavaScript reads it through a decoder, and the link, when the
 // head still says that coding, takes it as it came.
 
-/** The bytes of something with read and cancel, encoded or decoded as they are read. */
-class CodedPipe extends Pipe {
-  /** A decoder's pipe while nothing has been read of it. */
-  raw;
-  #inner;
-  #codec;
-  #over = false;
-  #cancelled = false;
-
-  constructor(inner, codec, raw = undefined) {
-    super(-1);
-    this.raw = raw;
-    this.#inner = inner;
-    this.#codec = codec;
-  }
-
-  read() {
-    this.raw = undefined;
-    for (;;) {
-      const piece = native.compression.drain(this.#codec);
-      if (piece !== null || this.#over) return piece;
-      const read = this.#inner.read();
-      if (read instanceof Promise) return read.then((bytes) => this.#readOn(bytes));
-      this.#feed(read);
-    }
-  }
-
-  #readOn(bytes) {
-    if (this.#cancelled) return null;
-    this.#feed(bytes);
-    return this.read();
-  }
-
-  #feed(bytes) {
-    this.#over = bytes === null;
-    native.compression.feed(this.#codec, bytes ?? nothing, this.#over);
-  }
-
-  cancel(reason) {
-    this.#cancelled = true;
-    native.compression.close(this.#codec);
-    return this.#inner.cancel(reason);
-  }
-}
-
-const nothing = new Uint8Array(0);
-
 /** For outgoingBody: the bytes as they are in the body. */
 export const AS_IS = 'as is';
 
@@ -285,12 +238,12 @@ export function knownCoding(value) {
 }
 
 function decodedPipe(pipe) {
-  return pipe.coding === undefined ? pipe : new CodedPipe(pipe, native.compression.decompressor(pipe.coding), pipe);
+  return pipe.coding === undefined ? pipe : decoded(pipe, pipe.coding, pipe);
 }
 
 function encodedPipe(source, coding) {
-  const inner = typeof source === 'string' ? fullPipe(encodeText(source)) : source instanceof Uint8Array ? fullPipe(source) : source;
-  return new CodedPipe(inner, native.compression.compressor(coding));
+  if (typeof source === 'string') return encoded(fullPipe(encodeText(source)), coding);
+  return encoded(source instanceof Uint8Array ? fullPipe(source) : source, coding);
 }
 
 /** The source with its bytes in that coding (undefined: none). */

@@ -16,7 +16,8 @@ enum { PIECE = 64 << 10, GZIP = 16 };
 
 struct codec {
     z_stream z;
-    struct buf input; /* fed and not yet consumed */
+    struct buf input;
+    size_t at; /* so much of input is consumed */
     bool inflates;
     bool last;  /* no more input will come */
     bool ended; /* the format's end has been written or seen */
@@ -90,24 +91,32 @@ static JSValueRef feed(const struct js_args *a)
         return NULL;
     if (c->ended && bytes.n)
         return js_throw(a, "TypeError", "Trailing bytes after end of compressed data");
+    buf_consume(&c->input, c->at);
+    c->at = 0;
     (void)buf_add(&c->input, span_slice(bytes));
     c->last = js_arg_bool(a, 2);
     return NULL;
 }
 
+static struct slice waiting(const struct codec *c)
+{
+    return slice_sub(buf_slice(&c->input), c->at, SIZE_MAX);
+}
+
 /* One step into out: consumes input, sets ended. Z_OK, or zlib's error. */
 static int step(struct codec *c, struct span out, size_t *ret_made)
 {
-    const uInt fed = (uInt)MIN(c->input.n, UINT32_MAX);
+    const struct slice in = waiting(c);
+    const uInt fed = (uInt)MIN(in.n, UINT32_MAX);
     int r;
 
-    c->z.next_in = c->input.p;
+    c->z.next_in = (Bytef *)in.p;
     c->z.avail_in = fed;
     c->z.next_out = out.p;
     c->z.avail_out = (uInt)out.n;
     r = c->inflates ? inflate(&c->z, Z_NO_FLUSH)
-                    : deflate(&c->z, c->last && fed == c->input.n ? Z_FINISH : Z_NO_FLUSH);
-    buf_consume(&c->input, fed - c->z.avail_in);
+                    : deflate(&c->z, c->last && fed == in.n ? Z_FINISH : Z_NO_FLUSH);
+    c->at += fed - c->z.avail_in;
     *ret_made = out.n - c->z.avail_out;
     c->ended = r == Z_STREAM_END;
     return r == Z_STREAM_END || r == Z_BUF_ERROR ? Z_OK : r;
@@ -119,7 +128,7 @@ static const char *complaint(const struct codec *c, int r)
         return "Decompression failed.";
     if (!c->inflates)
         return NULL;
-    if (c->ended && c->input.n)
+    if (c->ended && waiting(c).n)
         return "Trailing bytes after end of compressed data";
     return NULL;
 }

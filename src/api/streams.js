@@ -9,8 +9,8 @@ import {
   ReadableStreamBYOBRequest, ReadableStreamDefaultController, ReadableStreamDefaultReader, TransformStream,
   TransformStreamDefaultController, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
 } from 'web-streams-polyfill';
-import { decodeText, encodeText, TextDecoder } from './encoding.js';
-import { native } from './native.js';
+import { decoded, encoded } from './codec.js';
+import { encodeText, TextDecoder } from './encoding.js';
 import { joined, Pipe } from './pipe.js';
 import { bytesOf, finish, wrongConstructorArgument } from './webidl.js';
 
@@ -280,8 +280,8 @@ function byteStrategy(strategy, length) {
   return { highWaterMark, size: (chunk) => chunk?.byteLength ?? chunk?.length ?? 0 };
 }
 
-/** A writable and a readable joined by a pipe without a buffer. length: how many bytes must pass, -1 for any number. */
-function bytePair(length, strategy) {
+/** A writable whose bytes go into a pipe without a buffer. length: how many bytes must pass, -1 for any number. */
+function bytePipe(length, strategy) {
   let controller;
   let taken; // resolves the write whose bytes are in the pipe
   let passed = 0;
@@ -325,25 +325,28 @@ function bytePair(length, strategy) {
       settle();
     },
   }, byteStrategy(strategy, length));
-  return { readable: streamOfPipe(pipe), writable };
+  return { pipe, writable };
 }
 
 const inside = Symbol();
 
 /** A byte pipe without a buffer: a write is over when its bytes have been read. */
 export class IdentityTransformStream {
-  #pair;
+  #readable;
+  #writable;
 
   constructor(strategy = undefined, length = undefined) {
-    this.#pair = length?.[inside] ? bytePair(length.bytes, strategy) : bytePair(-1, strategy);
+    const { pipe, writable } = bytePipe(length?.[inside] ? length.bytes : -1, strategy);
+    this.#readable = streamOfPipe(pipe);
+    this.#writable = writable;
   }
 
   get readable() {
-    return this.#pair.readable;
+    return this.#readable;
   }
 
   get writable() {
-    return this.#pair.writable;
+    return this.#writable;
   }
 }
 
@@ -444,49 +447,45 @@ export class TextDecoderStream extends TransformPair {
 
 const formats = ['deflate', 'deflate-raw', 'gzip'];
 
-function codec(open, format) {
-  const name = String(format);
-  if (!formats.includes(name)) throw new TypeError("The compression format must be either 'deflate', 'deflate-raw' or 'gzip'.");
-  const handle = open(name);
-  return {
-    transform(chunk, controller) {
-      const bytes = bytesOf(chunk);
-      if (bytes === undefined) throw new TypeError(NOT_BYTES);
-      drainCodec(handle, bytes, false, (piece) => controller.enqueue(piece));
-    },
-    flush(controller) {
-      drainCodec(handle, empty, true, (piece) => controller.enqueue(piece));
-      native.compression.close(handle);
-    },
-    cancel() {
-      native.compression.close(handle);
-    },
-  };
-}
+/** The two ends of a codec: what is written goes through code(pipe, format) when it is read. */
+class CodecPair {
+  #readable;
+  #writable;
 
-const empty = new Uint8Array(0);
+  constructor(name, given, code, format) {
+    if (given === 0) throw wrongConstructorArgument(name, 1, 'string');
+    const known = String(format);
+    if (!formats.includes(known)) throw new TypeError("The compression format must be either 'deflate', 'deflate-raw' or 'gzip'.");
+    const { pipe, writable } = bytePipe(-1, undefined);
+    this.#readable = streamOfPipe(code(pipe, known));
+    this.#writable = writable;
+  }
 
-/** Feeds bytes to a codec of native.compression and hands on what comes out, a piece at a time. */
-function drainCodec(handle, bytes, last, emit) {
-  native.compression.feed(handle, bytes, last);
-  for (let piece = native.compression.drain(handle); piece !== null; piece = native.compression.drain(handle)) emit(piece);
-}
+  get readable() {
+    return this.#readable;
+  }
 
-export class CompressionStream extends TransformPair {
-  constructor(format) {
-    super(codec(native.compression.compressor, format));
+  get writable() {
+    return this.#writable;
   }
 }
 
-export class DecompressionStream extends TransformPair {
+export class CompressionStream extends CodecPair {
   constructor(format) {
-    super(codec(native.compression.decompressor, format));
+    super('CompressionStream', arguments.length, encoded, format);
   }
 }
 
-// They look like children of TransformStream; TransformPair only makes them.
+export class DecompressionStream extends CodecPair {
+  constructor(format) {
+    super('DecompressionStream', arguments.length, decoded, format);
+  }
+}
+
+// They look like children of TransformStream; their parents here only make them.
 for (const ctor of [TextEncoderStream, TextDecoderStream, CompressionStream, DecompressionStream]) {
-  for (const end of ['readable', 'writable']) Object.defineProperty(ctor.prototype, end, Object.getOwnPropertyDescriptor(TransformPair.prototype, end));
+  const made = Object.getPrototypeOf(ctor.prototype);
+  for (const end of ['readable', 'writable']) Object.defineProperty(ctor.prototype, end, Object.getOwnPropertyDescriptor(made, end));
   Object.setPrototypeOf(ctor.prototype, TransformStream.prototype);
   finish(ctor);
 }

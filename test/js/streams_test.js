@@ -217,3 +217,30 @@ test('compression: bad, trailing and missing bytes are errors', async () => {
   await rejects(unpack(packed, bytes(1)), 'TypeError', 'Trailing bytes after end of compressed data');
   await rejects(unpack(packed.slice(0, -1)), 'TypeError', 'Called close() on a decompression stream with incomplete data');
 });
+
+test('compression: a bomb goes off a piece at a time', async () => {
+  const zeros = new Uint8Array(1 << 20);
+  const many = new ReadableStream({
+    start(controller) {
+      for (let i = 0; i < 64; i++) controller.enqueue(zeros);
+      controller.close();
+    },
+  });
+  const bomb = await new Response(many.pipeThrough(new CompressionStream('gzip'))).bytes();
+  ok(bomb.length < 100_000);
+  const { readable, writable } = new DecompressionStream('gzip');
+  const writer = writable.getWriter();
+  writer.write(bomb).catch(() => {});
+  const reader = readable.getReader();
+  equal((await reader.read()).value.length, 65536);
+  await reader.cancel(new Error('enough'));
+  await rejects(writer.write(bomb), 'Error', 'enough');
+});
+
+test('compression: bad data also stops the writer', async () => {
+  const { readable, writable } = new DecompressionStream('gzip');
+  const writer = writable.getWriter();
+  writer.write('no gzip').catch(() => {});
+  await rejects(readable.getReader().read(), 'TypeError', 'Decompression failed.');
+  await rejects(writer.write('more'), 'TypeError', 'Decompression failed.');
+});
