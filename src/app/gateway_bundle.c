@@ -6,7 +6,7 @@
 #include "app/gateway_module.h"
 #include "app/gateway_tool.h"
 
-enum { FLAGS_MAX = 256, SCRIPT_MAX = 32 << 20, MAP_MAX = 64 << 20 };
+enum { FLAGS_MAX = 256, SCRIPT_MAX = 32 << 20, MAP_MAX = 64 << 20, MODULES_MAX = 4096 };
 
 struct bundle {
     const struct config_app *app;
@@ -17,6 +17,7 @@ struct bundle {
     struct buf script;
     struct buf map;
     char **inputs;
+    struct buf modules; /* names of the platform's, " a b" */
     bundle_done *done;
     void *arg;
 };
@@ -60,6 +61,7 @@ static void add_module(struct bundle *b, const char *path)
     if (name.p[0] == '_' || slice_find(name, '_') < 0)
         return;
     (void)slice_split(&name, '_', &scheme);
+    (void)buf_addf(&b->modules, " %.*s:%.*s", SLICE_FMT(scheme), SLICE_FMT(name));
     add_flag(b, text_format("--alias:%.*s:%.*s=%s", SLICE_FMT(scheme), SLICE_FMT(name), path));
 }
 
@@ -228,6 +230,11 @@ static void keep_inputs(struct bundle *b, json_t *inputs)
         resolved(b->app->root, name);
 }
 
+static void free_text(char **text)
+{
+    mem_free(*text);
+}
+
 static bool has_text(const json_t *list, const char *text)
 {
     for (size_t i = 0; i < json_array_size(list); i++)
@@ -241,6 +248,7 @@ static bool has_text(const json_t *list, const char *text)
 static int check_classes(const struct bundle *b, const json_t *exports, struct err_note *note)
 {
     const json_t *list = b->app->durable_objects;
+    CLEANUP(free_text) char *entry = relative(slice_str(b->app->root), slice_str(b->app->entry));
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *o = json_array_get(list, i);
@@ -249,10 +257,10 @@ static int check_classes(const struct bundle *b, const json_t *exports, struct e
 
         if (!has_text(exports, name))
             return err_notef(note, -ERR_CONFIG,
-                             "%s: class_name \"%s\": %s does not export a class of this name; "
-                             "write `export class %s …` there, or name "
+                             "%s: class_name \"%s\": %s exports no class of this name; write "
+                             "`export class %s …` there, or name "
                              "one that it exports",
-                             where ? where : "durable_objects", name, b->app->entry, name);
+                             where ? where : "durable_objects", name, entry, name);
     }
     return 0;
 }
@@ -279,6 +287,24 @@ static void fail(struct bundle *b, const struct err_note *note)
     b->done(b->arg, NULL, slice_str(line));
 }
 
+/* esbuild's errors, and what they mean here where its own advice leads astray. */
+static void explain(struct bundle *b, struct slice err)
+{
+    CLEANUP(buf_done) struct buf text;
+
+    buf_init(&text, err.n + 4096);
+    (void)buf_add(&text, err);
+    if (slice_find_slice(err, SLICE("built into node")) >= 0)
+        (void)buf_add(&text, SLICE("holdfast: the modules of Node.js are not part of this "
+                                   "platform; use the Web's own interfaces,\n"
+                                   "  or a package that does (\"alias\" in the wrangler file puts "
+                                   "another one in its place)\n"));
+    if (slice_find_slice(err, SLICE("resolve \"cloudflare:")) >= 0)
+        (void)buf_addf(&text, "holdfast: of the platform's modules there are:%.*s\n",
+                       SLICE_FMT(buf_slice(&b->modules)));
+    b->done(b->arg, NULL, buf_slice(&text));
+}
+
 static void on_bundled(void *arg, bool ok, struct slice out, struct slice err)
 {
     struct bundle *b = arg;
@@ -286,7 +312,7 @@ static void on_bundled(void *arg, bool ok, struct slice out, struct slice err)
     bool module;
 
     if (!ok) {
-        b->done(b->arg, NULL, err);
+        explain(b, err);
         return;
     }
     if (read_script(b, &module, &note) < 0 || read_map(b, &note) < 0 ||
@@ -321,6 +347,7 @@ struct bundle *bundle_open(struct loop *l, const struct paths *paths, const stru
     *b = (struct bundle){.app = app, .dir = text_format("%s", dir), .done = done, .arg = arg};
     buf_init(&b->script, SCRIPT_MAX + 4096);
     buf_init(&b->map, MAP_MAX);
+    buf_init(&b->modules, MODULES_MAX);
     make_flags(b, paths, esbuild);
     if (folder_make(dir, note) == 0 &&
         (b->tool = tool_open(l, (const char *const *)b->flags, app->root, on_bundled, b, note)))
@@ -342,5 +369,6 @@ void bundle_close(struct bundle *b)
     mem_free(b->dir);
     buf_done(&b->script);
     buf_done(&b->map);
+    buf_done(&b->modules);
     mem_free(b);
 }

@@ -179,14 +179,6 @@ static int listen_at(struct run *r, enum edge_door door, const struct config_add
     return 0;
 }
 
-static void say_control(struct run *r, const struct config_address *at, uint16_t port)
-{
-    char *address = text_format("%s:%u", at->host, port);
-
-    log_event(&r->log, LOG_INFO, "control.listen", F_NAME("address", address));
-    mem_free(address);
-}
-
 static int listen_all(struct run *r, const struct config *c, struct err_note *note)
 {
     uint16_t control = 0;
@@ -195,9 +187,8 @@ static int listen_all(struct run *r, const struct config *c, struct err_note *no
     r->ports = mem_new(c->n_listen * sizeof *r->ports);
     for (size_t i = 0; i < c->n_listen && result >= 0; i++)
         result = listen_at(r, EDGE_PUBLIC, &c->listen[i], &r->ports[i], note);
-    if (result >= 0 && c->control.host &&
-        (result = listen_at(r, EDGE_CONTROL, &c->control, &control, note)) >= 0)
-        say_control(r, &c->control, control);
+    if (result >= 0 && c->control.host)
+        result = listen_at(r, EDGE_CONTROL, &c->control, &control, note);
     return result;
 }
 
