@@ -23,6 +23,7 @@
 #include <assert.h>
 #include <sys/random.h>
 
+#include "base/list.h"
 #include "base/utf8.h"
 #include "io/stream.h"
 #include "wire/ws.h"
@@ -56,6 +57,7 @@ struct more {
     struct buf message;
     struct blob *pong;
     struct timer closing;
+    struct list released; /* in options.released */
 };
 
 struct websocket {
@@ -136,6 +138,7 @@ static void drop_more(struct websocket *w)
     blob_unref(m->pong);
     m->pong = NULL;
     m->kept_at = 0;
+    list_del(&m->released);
     if (w->stream)
         timer_del(stream_loop(w->stream), &m->closing);
     trim(w);
@@ -577,8 +580,16 @@ static void websocket_release(struct transport *t, bool at_once)
         say_close(w, 1005, SLICE_NONE);
     if (!has(w, SAID) || has(w, HEARD))
         finish(w);
+    if (w->stream && w->options->released)
+        list_add_tail(w->options->released, &more_of(w)->released);
     post_replay(w);
     update_reading(w);
+}
+
+void websocket_cut(struct list *released)
+{
+    while (!list_empty(released))
+        drop_stream(LIST_ITEM(released->next, struct more, released)->websocket);
 }
 
 static const struct transport_kind kind = {websocket_send, websocket_close, websocket_read,

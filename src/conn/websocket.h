@@ -10,6 +10,7 @@
 
 #include "conn/transport.h"
 
+struct list;
 struct stream;
 struct websocket;
 
@@ -19,6 +20,8 @@ struct websocket_options {
     uint32_t message_bytes; /* one message, fragments joined [32 MiB] */
     uint32_t out_bytes;     /* queue of one client [4 MiB] */
     uint32_t close_ms;      /* for the peer's answer to Close, and to read our last bytes [10 s] */
+    /* An initialised head, or NULL: here stand those that were released and are not gone yet. */
+    struct list *released;
 };
 
 /*
@@ -28,6 +31,9 @@ struct websocket_options {
  */
 struct transport *websocket_open(struct stream *take_stream, bool client, struct slice early,
                                  const struct websocket_options *o);
+
+/* Ends what was released and still says goodbye, at once: before its options or its loop go. */
+void websocket_cut(struct list *released);
 
 /* The peer's Close is not answered by itself: closed() is told, sending goes on until our Close. */
 void websocket_half_open(struct transport *t, bool on);

@@ -307,6 +307,11 @@ int delivery_alarm_set(struct link *l, const struct ipc_frame *f, const struct i
 
 static void on_opened(struct hold *h)
 {
+    struct slice url, protocol;
+
+    hold_origin(h, &url, &protocol);
+    log_event(&h->app->edge->log, LOG_DEBUG, "hold.open", F_TEXT("app", app_name(h->app)),
+              F_HEX("hold", hold_id(h)), F_TEXT("url", url), F_BOOL("outgoing", h->outgoing));
 }
 
 /* The frame is made in its blob, in one copy. */

@@ -43,7 +43,14 @@ static void deliver_order(struct mail *m)
 {
     struct order *o = CONTAINER_OF(m, struct order, mail);
 
-    edge_obey(o->to, o);
+    if (!o->to->gone) {
+        edge_obey(o->to, o);
+        return;
+    }
+    if (o->kind == ORDER_OPEN)
+        (void)close(o->fd);
+    settings_free(o->settings);
+    order_free(o);
 }
 
 void edge_order(struct edge *to, struct order o, struct slice text)
@@ -63,7 +70,9 @@ static void deliver_report(struct mail *m)
 {
     struct report *r = CONTAINER_OF(m, struct report, mail);
 
-    if (r->to->on_report)
+    if (r->to->gone)
+        ;
+    else if (r->to->on_report)
         r->to->on_report(r->to->on_report_arg, r);
     else if (r->kind == REPORT_STOPPED)
         on_stopped(r->to);
@@ -131,6 +140,7 @@ static void app_configure(struct app *a, struct settings *take_s)
     a->settings = take_s;
     a->files =
         take_s->config.assets.dir ? files_open(a->edge->loop, &take_s->config.assets, NULL) : NULL;
+    a->ws.released = &a->goodbyes;
     a->ws.message_bytes = MIN(l->message_bytes, (uint32_t)IPC_PAYLOAD_MAX - 64);
     a->ws.out_bytes = MAX(l->send_queue_bytes, a->ws.message_bytes + FRAME_HEAD);
 }
@@ -145,6 +155,7 @@ static struct app *app_new(struct edge *e, unsigned index, const struct app_conf
     a = mem_new(sizeof(*a));
     a->edge = e;
     a->index = index;
+    list_init(&a->goodbyes);
     app_configure(a, settings_new(c));
     events_init(&a->events, edge_tag(e));
     list_init(&a->waiting);
@@ -166,6 +177,7 @@ static void app_free(struct app *a)
     LIST_EACH (&a->links, it, tmp)
         link_free(LIST_ITEM(it, struct link, in_app));
     timer_del(a->edge->loop, &a->alarm_timer);
+    websocket_cut(&a->goodbyes);
     events_done(&a->events);
     alarms_done(&a->alarms);
     actors_done(&a->actors);
@@ -471,7 +483,6 @@ static void edge_done(struct edge *e)
     slots_done(&e->holds);
     slots_done(&e->inbounds);
     mem_free(e->siblings);
-    mem_free(e);
 }
 
 struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct err_note *note)
@@ -491,6 +502,7 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
     if (add_apps(e, o, note) < 0 || add_routes(e, o, note) < 0) {
         edge_done(e);
+        mem_free(e);
         return NULL;
     }
     if (e->index == 0)
@@ -548,18 +560,55 @@ static void close_listeners(struct edge *e)
     timer_del(e->loop, &e->crowd);
 }
 
-/* Everybody hears that the server goes; nobody's code is asked any more. */
+enum {
+    STOP_CHECK_MS = 10,
+    STOP_GRACE_MS = 500, /* for the answers to our Close */
+};
+
+/* The client hears that the server goes. So does code that has the socket in its hands and would
+ * wait for it; actors are not woken for theirs. */
+static void leave_hold(struct hold *h)
+{
+    const bool tell = h->state != HOLD_OVER && h->accepted && !h->hibernates && h->app->serving;
+
+    hold_leave(h, 1001, SLICE("the server is stopping"));
+    if (tell)
+        h->backend->closed(h, 1001, true, SLICE("the server is stopping"), 0);
+    else
+        hold_free(h);
+}
+
 static void leave_holds(struct edge *e)
 {
     struct hold *h;
     uint32_t at = 0;
 
-    while ((h = slots_each(&e->holds, &at))) {
-        if (h->state == HOLD_PENDING)
-            continue;
-        hold_leave(h, 1001, SLICE("the server is stopping"));
-        hold_free(h);
+    while ((h = slots_each(&e->holds, &at)))
+        if (h->state != HOLD_PENDING)
+            leave_hold(h);
+}
+
+/* Whether everybody whose socket was closed has answered, or has had the time to. */
+static bool has_said_goodbye(const struct edge *e)
+{
+    for (size_t i = 0; i < e->n_apps; i++)
+        if (!list_empty(&e->apps[i]->goodbyes))
+            return loop_now(e->loop) >= e->stop_by;
+    return true;
+}
+
+static void on_stop_check(struct timer *t)
+{
+    struct edge *e = CONTAINER_OF(t, struct edge, stop_check);
+
+    if (!e->said_stopped && has_said_goodbye(e)) {
+        e->said_stopped = true;
+        edge_report(e, (struct report){.kind = REPORT_STOPPED}, SLICE_NONE);
     }
+    if (e->index == 0 && e->stopped == e->count && fleet_alive(e->fleet) == 0)
+        e->done(e->done_arg);
+    else if (e->index == 0 || !e->said_stopped)
+        timer_set(e->loop, t, loop_now(e->loop) + STOP_CHECK_MS);
 }
 
 static void edge_leave(struct edge *e)
@@ -571,40 +620,28 @@ static void edge_leave(struct edge *e)
     leave_holds(e);
     for (size_t i = 0; i < e->n_apps; i++)
         timer_del(e->loop, &e->apps[i]->alarm_timer);
-    edge_report(e, (struct report){.kind = REPORT_STOPPED}, SLICE_NONE);
-}
-
-/* Edges have closed what they held: the workers may finish what runs. */
-static void on_stop_check(struct timer *t)
-{
-    struct edge *e = CONTAINER_OF(t, struct edge, stop_check);
-
-    if (e->stopped == e->count && fleet_alive(e->fleet) == 0) {
-        e->done(e->done_arg);
-        return;
-    }
-    timer_set(e->loop, t, loop_now(e->loop) + 10);
+    e->stop_by = loop_now(e->loop) + STOP_GRACE_MS;
+    e->stop_check.due = on_stop_check;
+    timer_set(e->loop, &e->stop_check, loop_now(e->loop));
 }
 
 static void on_stopped(struct edge *edge0)
 {
-    if (++edge0->stopped == edge0->count)
-        fleet_stop(edge0->fleet, false);
+    edge0->stopped++;
 }
 
 void edge_stop(struct edge *e, void (*done)(void *arg), void *arg)
 {
+    const bool again = e->done != NULL;
+
     assert(e->index == 0);
-    if (e->done) {
-        fleet_stop(e->fleet, true);
-        return;
+    if (!again) {
+        e->done = done;
+        e->done_arg = arg;
+        for (unsigned i = 0; i < e->count; i++)
+            edge_order(e->siblings[i], (struct order){.kind = ORDER_STOP}, SLICE_NONE);
     }
-    e->done = done;
-    e->done_arg = arg;
-    for (unsigned i = 0; i < e->count; i++)
-        edge_order(e->siblings[i], (struct order){.kind = ORDER_STOP}, SLICE_NONE);
-    e->stop_check.due = on_stop_check;
-    timer_set(e->loop, &e->stop_check, loop_now(e->loop));
+    fleet_stop(e->fleet, again);
 }
 
 void edge_free(struct edge *e)
@@ -619,4 +656,6 @@ void edge_free(struct edge *e)
         http1_server_close(e->listeners[i].http);
     timer_del(e->loop, &e->stop_check);
     edge_done(e);
+    e->gone = true;
+    loop_defer(e->loop, LOOP_REAP, mem_free, e); /* mails to it may still be on their way */
 }

@@ -63,6 +63,7 @@ struct app {
     unsigned index; /* the same on every edge */
     struct settings *settings;
     struct websocket_options ws;
+    struct list goodbyes; /* sockets that say theirs and are nobody's any more (ws.released) */
     struct files *files;
     enum app_state state;
     bool reported_idle;
@@ -168,10 +169,12 @@ struct edge {
     uint32_t max_connections;
     struct timer crowd; /* set while listeners pause because too many are here */
     struct edge_stats stats;
+    bool gone; /* freed, but for this struct: mails are dropped */
     bool stopping;
-    /* edge_stop(), on edge 0 */
-    unsigned stopped; /* edges that have closed what they held */
-    struct timer stop_check;
+    struct timer stop_check; /* until what is held is closed; on edge 0 also until all others are */
+    int64_t stop_by;         /* then it is cut */
+    bool said_stopped;
+    unsigned stopped; /* edge 0: how many have */
     void (*done)(void *arg);
     void *done_arg;
     /* Tests listen here instead of a fleet. */

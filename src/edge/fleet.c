@@ -19,9 +19,10 @@ enum {
     LINK_BUFFER = 1 << 20,
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 10000,
-    GIVE_UP_STARTS = 3, /* failed starts in a row, then requests are answered with it */
-    QUICK_MS = 2000,    /* a process that dies within it delays the next one */
-    LEAVE_MS = 2000,    /* a process that said it leaves, or closed its link, has this long */
+    GIVE_UP_STARTS = 3,   /* failed starts in a row, then requests are answered with it */
+    QUICK_MS = 2000,      /* a process that dies within it delays the next one */
+    LEAVE_MS = 2000,      /* a process that said it leaves, or closed its link, has this long */
+    LAST_WORDS_MS = 1000, /* until what a dead process wrote is read */
     TEXT_MAX = 64 << 10,
 };
 
@@ -40,6 +41,9 @@ struct unit {
     int why;               /* row of errors.def, when we know it before its death */
     bool said_failed;
     bool late;         /* was killed because it did not leave in time */
+    bool heard;        /* edge 0 has read all that it wrote */
+    bool exited;       /* its process is gone; it is buried when it was heard, too */
+    int status;        /* of the exit */
     struct blob *text; /* its last words */
     /* The watchdog's memory of the turn that it saw last. */
     uint64_t turn;
@@ -453,11 +457,17 @@ static void kill_for(struct unit *u, int why)
     child_signal(u->child, SIGKILL);
 }
 
+static void bury(struct unit *u);
+
 static void on_deadline(struct timer *t)
 {
     struct unit *u = CONTAINER_OF(t, struct unit, deadline);
     struct crew *c = u->crew;
 
+    if (u->exited) {
+        bury(u);
+        return;
+    }
     if (u->state == UNIT_STARTING && !u->text)
         u->text = blob_copy(SLICE("the evaluation of the module did not end in time"));
     log_event(log_of(c), LOG_WARN, "worker.late", F_TEXT("app", name_of(c)),
@@ -558,10 +568,11 @@ static void died_early(struct unit *u, int status)
     buf_done(&b);
 }
 
-static void on_exited(void *arg, int status)
+/* The process is gone and its last words were heard: what is to be made of it. */
+static void bury(struct unit *u)
 {
-    struct unit *u = arg;
     struct crew *c = u->crew;
+    const int status = u->status;
     const int why = why_of(u, status);
     const bool by_itself = why && !was_killed_from_outside(u, status);
     const uint64_t guilty =
@@ -588,6 +599,27 @@ static void on_exited(void *arg, int status)
     show(c);
 }
 
+static void on_exited(void *arg, int status)
+{
+    struct unit *u = arg;
+
+    u->exited = true;
+    u->status = status;
+    if (u->heard)
+        bury(u);
+    else
+        leave_within(u, LAST_WORDS_MS);
+}
+
+static void on_heard(struct unit *u)
+{
+    u->heard = true;
+    if (u->exited)
+        bury(u);
+    else if (u->state != UNIT_DRAINING)
+        leave_within(u, LEAVE_MS);
+}
+
 /* --- the watchdog ----------------------------------------------------------------------------- */
 
 static void watch_turn(struct unit *u, uint64_t turn)
@@ -611,6 +643,8 @@ static void watch_unit(struct unit *u)
     const uint64_t turn = atomic_load_explicit(&u->pulse->turn, memory_order_acquire);
     const bool ran = turn != u->turn || (turn & 1);
 
+    if (u->exited)
+        return;
     if (turn & 1)
         watch_turn(u, turn);
     u->turn = turn;
@@ -677,6 +711,9 @@ static void on_bad(struct unit *u, struct slice text)
               F_UINT("generation", u->generation), F_TEXT("why", text));
     keep_text(u, text);
     kill_for(u, ERR_IPC_STATE);
+    u->heard = true; /* nobody listens any more */
+    if (u->exited)
+        bury(u);
 }
 
 void fleet_hear(struct fleet *f, const struct report *r)
@@ -710,8 +747,8 @@ void fleet_hear(struct fleet *f, const struct report *r)
             on_bad(u, text);
         break;
     case REPORT_LOST:
-        if (u && u->state != UNIT_DRAINING)
-            leave_within(u, LEAVE_MS);
+        if (u && r->edge == 0)
+            on_heard(u);
         break;
     case REPORT_KILL:
         if (c->serving)
