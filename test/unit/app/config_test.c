@@ -1,0 +1,105 @@
+#include "app/gateway_config.h"
+#include "lib/test.h"
+
+#define LIMITS                                                                                     \
+    "\"limits\":{\"cpu_ms\":7,\"memory_mb\":2,\"actor_idle_ms\":1,\"worker_idle_ms\":3,\"drain_"   \
+    "ms\":0,"                                                                                      \
+    "\"ready_ms\":4,\"message_bytes\":5,\"request_bytes\":6,\"send_queue_bytes\":8}"
+#define APP                                                                                        \
+    "{\"name\":\"chat\",\"root\":\"/a\",\"entry\":\"/a/i.js\",\"state\":\"/s/"                     \
+    "chat\",\"build_dir\":\"/s/.build/chat\"," LIMITS                                              \
+    ",\"assets\":{\"directory\":\"/a/public\",\"not_found_handling\":\"single-page-application\"," \
+    "\"html_handling\":\"drop-trailing-slash\",\"run_worker_first\":[\"/api/x\"]},"                \
+    "\"egress\":{\"allow\":[\"a\",\"b\"],\"deny\":[],\"resolve\":[],\"ca\":[]},"                   \
+    "\"service_targets\":[{\"name\":\"API\",\"url\":\"http://"                                     \
+    "x\"},{\"name\":\"other\",\"app\":\"other\"}],"                                                \
+    "\"routes\":[{\"host\":\"h\",\"path\":\"/p\"},{\"host\":null,\"path\":null}],\"watch\":[\"/a/" \
+    "wrangler.toml\"],"                                                                            \
+    "\"start\":{\"name\":\"chat\"},\"durable_objects\":[]}"
+#define CONFIG                                                                                     \
+    "{\"listen\":[{\"host\":\"::1\",\"port\":80}],\"threads\":3,\"sandbox\":\"strict\","           \
+    "\"control\":{\"host\":\"h\",\"port\":9},"                                                     \
+    "\"max_connections\":10,\"log\":{\"format\":\"json\",\"level\":\"warn\"},\"apps\":[" APP "]}"
+
+static struct config *parse(enum command command, struct slice json)
+{
+    const struct options options = {.command = command};
+    struct paths paths = {.worker = (char *)(uintptr_t) "/w"};
+
+    return config_parse(json, &options, &paths);
+}
+
+TEST(config_says_how_the_gateway_runs)
+{
+    struct config *c = parse(COMMAND_SERVE, SLICE(CONFIG));
+
+    assert_int_equal(c->n_listen, 1);
+    assert_string_equal(c->listen[0].host, "::1");
+    assert_int_equal(c->listen[0].port, 80);
+    assert_string_equal(c->control.host, "h");
+    assert_int_equal(c->threads, 3);
+    assert_int_equal(c->max_connections, 10);
+    assert_int_equal(c->log_form, LOG_JSON);
+    assert_int_equal(c->log_level, LOG_WARN);
+    config_free(c);
+}
+
+TEST(config_makes_an_application_for_the_edge)
+{
+    struct config *c = parse(COMMAND_DEV, SLICE(CONFIG));
+    const struct app_config *app = &c->apps[0].edge;
+
+    assert_ptr_equal(config_find(c, "chat"), &c->apps[0]);
+    assert_null(config_find(c, "nobody"));
+    assert_string_equal(app->worker_path, "/w");
+    assert_true(app->dev);
+    assert_int_equal(app->sandbox, APP_SANDBOX_STRICT);
+    assert_int_equal(app->limits.cpu_ms, 7);
+    assert_int_equal(app->limits.memory_bytes, 2 << 20);
+    assert_int_equal(app->limits.process_idle_ms, 3);
+    assert_int_equal(app->assets.not_found, APP_NOT_FOUND_SPA);
+    assert_int_equal(app->assets.html, APP_HTML_DROP_SLASH);
+    assert_false(app->assets.worker_first);
+    assert_string_equal(app->assets.worker_first_paths[0], "/api/x");
+    assert_string_equal(app->egress.allow[1], "b");
+    assert_null(app->egress.allow[2]);
+    assert_null(app->egress.deny);
+    assert_int_equal(app->n_services, 2);
+    assert_string_equal(app->services[0].url, "http://x");
+    assert_null(app->services[0].app);
+    assert_string_equal(app->services[1].app, "other");
+    assert_string_equal(c->apps[0].watch[0], "/a/wrangler.toml");
+    config_free(c);
+}
+
+TEST(config_routes_name_their_application)
+{
+    struct config *c = parse(COMMAND_SERVE, SLICE(CONFIG));
+
+    assert_int_equal(c->n_routes, 2);
+    assert_string_equal(c->routes[0].host, "h");
+    assert_string_equal(c->routes[0].path, "/p");
+    assert_null(c->routes[1].host);
+    assert_string_equal(c->routes[1].app, "chat");
+    config_free(c);
+}
+
+TEST(config_that_is_no_document_of_ours_is_refused)
+{
+    assert_null(parse(COMMAND_SERVE, SLICE("")));
+    assert_null(parse(COMMAND_SERVE, SLICE("{")));
+    assert_null(parse(COMMAND_SERVE, SLICE("{\"apps\":1}")));
+    config_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(config_says_how_the_gateway_runs),
+        cmocka_unit_test(config_makes_an_application_for_the_edge),
+        cmocka_unit_test(config_routes_name_their_application),
+        cmocka_unit_test(config_that_is_no_document_of_ours_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
