@@ -13,6 +13,7 @@ import { family } from './proc.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 const require = createRequire(import.meta.url);
 const START_MS = 30_000;
+const STOP_MS = 15_000;
 const REST_MS = 20_000; // workerd hibernates after 10 s; garbage collectors get the rest
 
 /** A package's program, wherever its installer put it (some installers move it, some may not run scripts). */
@@ -57,7 +58,7 @@ async function start(program, args, port, { control = false, env = {}, rest, don
         atRest: () => (rest ? rest(child.pid) : sleep(REST_MS)),
         async stop() {
             child.kill('SIGTERM');
-            const late = setTimeout(() => child.kill('SIGKILL'), 3000);
+            const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
 
             await ended;
             clearTimeout(late);

@@ -181,5 +181,6 @@ test(`${SOCKETS} sockets in ${ROOMS} rooms, ${KILLS} kills`, { timeout: 600_000 
     const pauses = times.slice(1).sort((a, b) => a - b);
 
     t.diagnostic(`${total()} messages stored and answered, ${repeats} answered twice; first answer after a kill: median ${Math.round(pauses[pauses.length >> 1])} ms, longest ${Math.round(pauses.at(-1))} ms`);
+    if (process.env.FAULT_LOG) (await import('node:fs')).writeFileSync(process.env.FAULT_LOG, server.log);
     for (const one of all) one.socket.destroy();
 });
