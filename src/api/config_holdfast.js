@@ -1,7 +1,7 @@
 // holdfast.toml: what `holdfast serve` runs. docs/configuration.md is its reference.
 import { parseDotenv } from './config_dotenv.js';
 import { absolute, folderOf, join, kindOf, readText, shown } from './config_path.js';
-import { overlay, readEgress, readLimits, readServices, readSettings } from './config_settings.js';
+import { overlay, readEgress, readLimits, readServices, readSettings, readSockets } from './config_settings.js';
 import { startOf } from './config_start.js';
 import { Table, didYouMean } from './config_table.js';
 import { ConfigError, fromValue, parseToml, toValue } from './config_tree.js';
@@ -41,7 +41,7 @@ function readBuilt(folder) {
 }
 
 // What `holdfast build` writes. settings: what the application's own files say about itself. The format comes with the script.
-const APP_SETTINGS = ['limits', 'egress', 'services'];
+const APP_SETTINGS = ['limits', 'websocket', 'egress', 'services'];
 
 function manifestOf(app, holdfast) {
   const { name, compatibility_date, compatibility_flags, vars, durable_objects, classes, services, assets } = app;
@@ -107,6 +107,7 @@ function ownSettings(holdfast, settings, folder, problems) {
 
   return {
     limits: readLimits(table.table('limits'), settings.limits),
+    websocket: readSockets(table.table('websocket'), settings.websocket),
     egress: readEgress(table.table('egress'), folder, settings.egress),
     services: readServices(table, settings.services),
   };
@@ -121,6 +122,7 @@ function readOne(table, settings, folder, options) {
   const base = found ? ownSettings(found.holdfast, settings, found.app.root, options.problems) : settings;
   const own = {
     limits: readLimits(table.table('limits'), base.limits),
+    websocket: readSockets(table.table('websocket'), base.websocket),
     egress: readEgress(table.table('egress'), folder, base.egress),
     services: readServices(table, base.services),
     routes: routesOf(table),
@@ -132,11 +134,11 @@ function readOne(table, settings, folder, options) {
 }
 
 // An application with all that the gateway has to know about it.
-function finish(app, settings, { limits, egress, services, routes }, where) {
+function finish(app, settings, { limits, websocket, egress, services, routes }, where) {
   const { name } = app;
   const folders = { state: join(settings.state, name), build_dir: join(settings.state, `.build/${name}`) };
 
-  return { ...app, ...folders, limits, egress, addresses: services, routes, where };
+  return { ...app, ...folders, limits, websocket, egress, addresses: services, routes, where };
 }
 
 // What each service name of an application leads to: {name, app} or {name, url}.
@@ -162,7 +164,7 @@ function complete(settings, apps, { dev, problems }) {
     if (seen.has(app.name)) problems.error(app.where, `two applications are called "${app.name}"; give one another name`);
     seen.set(app.name, app);
   }
-  const { limits, egress, services, ...gateway } = settings;
+  const { limits, websocket, egress, services, ...gateway } = settings;
 
   return {
     ...gateway,

@@ -14,6 +14,14 @@ export const LIMITS = {
   request_bytes: [100 << 20, 0, Number.MAX_SAFE_INTEGER],
   send_queue_bytes: [4 << 20, 1024, 1 << 30],
 };
+// The same for WebSockets; 0 ping_ms: never.
+const SOCKETS = {
+  ping_ms: [30_000, 0, 3_600_000],
+  pong_ms: [20_000, 100, 3_600_000],
+  compression_level: [1, 1, 9],
+  compression_bits: [15, 9, 15],
+  compression_bytes: [1024, 1, 32 << 20],
+};
 const THREADS_MAX = 64;
 const HOST = /^[^\s/]+(\/\d{1,3})?$/;
 const RESOLVE = /^[^:\s]+:\d{1,5}:\S+$/;
@@ -85,13 +93,29 @@ function readControl(table) {
   return text && { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
+const presets = (rows) => Object.fromEntries(Object.entries(rows).map(([name, [preset]]) => [name, preset]));
+
+function readNumbers(table, rows, into) {
+  for (const [name, [, min, max]] of Object.entries(rows)) into[name] = table.integer(name, { min, max }) ?? into[name];
+}
+
 // Limits over the given ones (the defaults when none are given).
-export function readLimits(table, over = Object.fromEntries(Object.entries(LIMITS).map(([name, [preset]]) => [name, preset]))) {
+export function readLimits(table, over = presets(LIMITS)) {
   const limits = { ...over };
 
-  for (const [name, [, min, max]] of Object.entries(LIMITS)) limits[name] = table.integer(name, { min, max }) ?? limits[name];
+  readNumbers(table, LIMITS, limits);
   table.rest();
   return limits;
+}
+
+// What holds for WebSockets, over the given.
+export function readSockets(table, over = { ...presets(SOCKETS), compression: true, context_takeover: false }) {
+  const sockets = { ...over };
+
+  readNumbers(table, SOCKETS, sockets);
+  for (const name of ['compression', 'context_takeover']) sockets[name] = table.boolean(name) ?? sockets[name];
+  table.rest();
+  return sockets;
 }
 
 export function readEgress(table, folder, over = { allow: [], deny: [], resolve: [], ca: [] }) {
@@ -143,6 +167,7 @@ export function readSettings(table, folder) {
       level: log.string('level', { oneOf: ['debug', 'info', 'warn', 'error'] }) ?? 'info',
     },
     limits: readLimits(table.table('limits')),
+    websocket: readSockets(table.table('websocket')),
     egress: readEgress(table.table('egress'), folder),
     services: readServices(table),
   };

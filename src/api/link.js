@@ -24,6 +24,11 @@ const GRANT = 64 * 1024; // bytes taken before the sender is told
 const CALLS = 256; // outgoing requests at once; more wait
 
 const EMPTY = new Uint8Array(0);
+
+// permessage-deflate is agreed on by the gateway: it takes up a client's offer, and makes one of its own when the application's
+// request has one. Without web_socket_compression the application has no extensions; an empty field declines the client's.
+const uncompressed = (head) => head.replace(/^sec-websocket-extensions:.*\n/gim, '');
+
 const LOST = 'Network connection lost.';
 
 // --- bodies -------------------------------------------------------------------------------------------------------------------------
@@ -215,7 +220,7 @@ class Exchange {
     checkReturnable(webSocket);
     this.responded = true;
     flush();
-    link.response(this.id, 101, this.hold, NONE, 0, reason, head);
+    link.response(this.id, 101, this.hold, NONE, 0, reason, host.flag('web_socket_compression') ? head : `${uncompressed(head)}Sec-WebSocket-Extensions: \n`);
     couple(webSocket, this.hold);
     this.finished();
   }
@@ -356,7 +361,8 @@ class Call {
     const bytes = typeof body === 'string' ? encodeText(body) : body;
     const kind = bytes === null ? NONE : bytes.length < 0 ? STREAM : LENGTH;
     flush();
-    link.fetch(this.id, redirect, upgrade, kind, kind === LENGTH ? bytes.length : 0, service, `${method} ${url}\n${head}`);
+    const fields = upgrade && !host.flag('web_socket_compression') ? uncompressed(head) : head;
+    link.fetch(this.id, redirect, upgrade, kind, kind === LENGTH ? bytes.length : 0, service, `${method} ${url}\n${fields}`);
     if (bytes === null) return;
     this.sink = new Sink(this.id, () => {});
     (bytes instanceof Uint8Array ? wholeFlow(bytes) : bytes).pump(this.sink);

@@ -73,6 +73,21 @@ static struct app_limits limits_of(const json_t *o)
     };
 }
 
+static struct app_sockets sockets_of(const json_t *o)
+{
+    const uint32_t ping_ms = (uint32_t)number_of(o, "ping_ms");
+
+    return (struct app_sockets){
+        .ping_ms = ping_ms ? ping_ms : APP_NEVER,
+        .pong_ms = (uint32_t)number_of(o, "pong_ms"),
+        .uncompressed = !json_is_true(json_object_get(o, "compression")),
+        .deflate_level = (uint8_t)number_of(o, "compression_level"),
+        .deflate_bits = (uint8_t)number_of(o, "compression_bits"),
+        .deflate_takeover = json_is_true(json_object_get(o, "context_takeover")),
+        .deflate_bytes = (uint32_t)number_of(o, "compression_bytes"),
+    };
+}
+
 /* In the order of enum app_not_found and enum app_html. */
 static struct app_assets assets_of(struct config *c, const json_t *o)
 {
@@ -119,6 +134,7 @@ static struct config_app app_of(struct config *c, const json_t *o)
                 .name = text_of(o, "name"),
                 .state_dir = text_of(o, "state"),
                 .limits = limits_of(json_object_get(o, "limits")),
+                .sockets = sockets_of(json_object_get(o, "websocket")),
                 .assets = assets_of(c, json_object_get(o, "assets")),
                 .egress = egress_of(c, json_object_get(o, "egress")),
                 .eager = true,

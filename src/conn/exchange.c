@@ -141,11 +141,16 @@ static void put(struct connection *c, struct slice bytes)
     (void)stream_write(c->stream, bytes); /* unbounded; a lost stream has told so already */
 }
 
+static bool is_extensions(struct slice name)
+{
+    return slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions"));
+}
+
 /* Sec-WebSocket-Protocol is the answerer's to choose, its siblings are the handshake's. */
 static bool is_ours(struct slice name)
 {
     return http1_is_framing(name) || slice_eq_nocase(name, SLICE("Sec-WebSocket-Accept")) ||
-           slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions"));
+           is_extensions(name);
 }
 
 /* "name: value\n" lines. */
@@ -479,7 +484,42 @@ void exchange__refuse(struct connection *c, int err)
 
 /* --- upgrade ---------------------------------------------------------------------------------- */
 
-static int put_switch(struct exchange *x, struct slice fields)
+/* What the layer above would answer to the client's offers. False: it says nothing. */
+static bool find_wish(struct slice lines, struct slice *ret)
+{
+    struct slice line, name;
+
+    while (slice_split(&lines, '\n', &line)) {
+        (void)slice_split(&line, ':', &name);
+        if (is_extensions(name)) {
+            *ret = slice_trim(line);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Chooses among the client's offers (RFC 7692 5.1); an extension that is not ours is declined by
+ * not naming it (RFC 6455 9.1). 1: agreed, and the answer is in *out. */
+static int agree(const struct exchange *x, struct slice fields, const struct websocket_options *o,
+                 struct deflate_terms *ret_terms, struct buf *out)
+{
+    struct deflate_policy policy;
+    struct slice wish;
+
+    if (!websocket_policy(o))
+        return 0;
+    policy = *websocket_policy(o);
+    if (find_wish(fields, &wish) && !deflate_wish(wish, &policy))
+        return 0;
+    for (size_t i = 0; i < x->request.n_fields; i++)
+        if (is_extensions(x->fields[i].name) &&
+            deflate_accept(x->fields[i].value, &policy, ret_terms, out) == 1)
+            return 1;
+    return 0;
+}
+
+static int put_switch(struct exchange *x, struct slice fields, struct slice extensions)
 {
     struct buf *out = &x->connection->server->scratch;
     char accept[WS_ACCEPT_SIZE + 1];
@@ -489,7 +529,9 @@ static int put_switch(struct exchange *x, struct slice fields)
     if ((r = put_start(x->connection, 101, SLICE_NONE, fields)) < 0 ||
         (r = http1_put_field(out, SLICE("Upgrade"), SLICE("websocket"))) < 0 ||
         (r = http1_put_field(out, SLICE("Connection"), SLICE("Upgrade"))) < 0 ||
-        (r = http1_put_field(out, SLICE("Sec-WebSocket-Accept"), slice_str(accept))) < 0)
+        (r = http1_put_field(out, SLICE("Sec-WebSocket-Accept"), slice_str(accept))) < 0 ||
+        (extensions.n &&
+         (r = http1_put_field(out, SLICE("Sec-WebSocket-Extensions"), extensions)) < 0))
         return r;
     return http1_put_end(out);
 }
@@ -497,15 +539,23 @@ static int put_switch(struct exchange *x, struct slice fields)
 struct transport *exchange_upgrade(struct exchange *x, struct slice fields,
                                    const struct websocket_options *o)
 {
+    CLEANUP(buf_done) struct buf extensions = {.max = 256};
     struct connection *c = x->connection;
+    struct deflate_terms terms;
+    struct transport *t;
     struct stream *s;
     struct slice early;
+    bool is_agreed;
 
     assert(c && x->request.upgrade && !x->is_responded);
-    if (put_switch(x, fields) < 0)
+    is_agreed = agree(x, fields, o, &terms, &extensions) == 1;
+    if (put_switch(x, fields, buf_slice(&extensions)) < 0)
         return NULL;
     put(c, buf_slice(&c->server->scratch));
     over(x);
     s = connection__take_stream(c, &early);
-    return websocket_open(s, false, early, o);
+    t = websocket_open(s, false, early, o);
+    if (is_agreed)
+        websocket_agree(t, &terms);
+    return t;
 }

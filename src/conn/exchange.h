@@ -125,7 +125,10 @@ void exchange_answer(struct exchange *x, uint16_t status, struct slice content_t
 
 /*
  * Says 101 with Sec-WebSocket-Accept and the given fields (as above; Sec-WebSocket-Protocol,
- * Set-Cookie…) and turns the connection into a websocket, paused and without owner. Ends the
+ * Set-Cookie…), agrees on permessage-deflate when the client offers it and *o permits it, and turns
+ * the connection into a websocket, paused and without owner. A
+ * Sec-WebSocket-Extensions among the fields says what may be agreed on (deflate_wish); an empty or
+ * unknown one declines. Ends the
  * exchange, and the HTTP side of the connection is freed. Only when the request has `upgrade`, and
  * before exchange_respond(). NULL, and nothing changed, when a field cannot be sent. o must outlive
  * it.

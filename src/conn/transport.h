@@ -37,15 +37,18 @@ struct transport_ops {
  * on the caller's stack or longer; bytes must stay until payload_done(). */
 struct payload {
     struct slice bytes;
-    bool binary;           /* else text, which the caller knows to be UTF-8 */
-    struct blob *ws_frame; /* unmasked frame, made by the first that needs it */
+    bool binary; /* else text, which the caller knows to be UTF-8 */
+    /* Unmasked frames, each made by the first that needs it: [0] plain, the others deflated with a
+     * window of 8 + i bits (or plain, too, when that is no longer). */
+    struct blob *ws_frames[8];
 };
 
 /* Frees the encodings. */
 static inline void payload_done(struct payload *p)
 {
-    blob_unref(p->ws_frame);
-    p->ws_frame = NULL;
+    for (size_t i = 0; i < COUNT_OF(p->ws_frames); i++)
+        blob_unref(p->ws_frames[i]);
+    memset(p->ws_frames, 0, sizeof(p->ws_frames));
 }
 
 struct transport_kind {

@@ -16,17 +16,15 @@
  * it and the stream is gone, whichever is later.
  *
  * What only a busy websocket needs -- a cut header, a message in pieces, a waiting pong, the
- * closing timer -- is in struct more, which an idle one does not have.
+ * closing timer -- is in struct websocket__more, which an idle one does not have.
  */
 #include "conn/websocket.h"
 
 #include <assert.h>
-#include <sys/random.h>
 
-#include "base/list.h"
 #include "base/utf8.h"
+#include "conn/websocket_int.h"
 #include "io/stream.h"
-#include "wire/ws.h"
 
 enum {
     MESSAGE_BYTES = 32 << 20,
@@ -37,46 +35,28 @@ enum {
 };
 
 enum facts {
-    CLIENT = 1 << 0,
-    READING = 1 << 1, /* the owner wants messages */
-    HALF_OPEN = 1 << 2,
-    SAID = 1 << 3,
-    HEARD = 1 << 4, /* also after an error: nothing more is decoded */
-    TOLD = 1 << 5,
-    RELEASED = 1 << 6,
-    FINISHING = 1 << 7,
-    PRESSED = 1 << 8, /* the owner waits for drained() */
-    PONG_POSTED = 1 << 9,
-    REPLAY_POSTED = 1 << 10,
+    CLIENT = WEBSOCKET__CLIENT,
+    READING = WEBSOCKET__READING,
+    HALF_OPEN = WEBSOCKET__HALF_OPEN,
+    SAID = WEBSOCKET__SAID,
+    HEARD = WEBSOCKET__HEARD,
+    TOLD = WEBSOCKET__TOLD,
+    RELEASED = WEBSOCKET__RELEASED,
+    FINISHING = WEBSOCKET__FINISHING,
+    PRESSED = WEBSOCKET__PRESSED,
+    PONG_POSTED = WEBSOCKET__PONG_POSTED,
+    REPLAY_POSTED = WEBSOCKET__REPLAY_POSTED,
+    PINGED = WEBSOCKET__PINGED,
 };
 
-struct more {
-    struct websocket *websocket;
-    struct buf kept; /* bytes of the next frame, or, after a pause, of many; from kept_at on */
-    size_t kept_at;
-    struct buf message;
-    struct blob *pong;
-    struct timer closing;
-    struct list released; /* in options.released */
-};
-
-struct websocket {
-    struct transport transport;
-    struct stream *stream; /* NULL: gone */
-    union {
-        const struct websocket_options *options; /* as long as there is a stream */
-        struct loop *loop;                       /* after it */
-    };
-    struct more *more;
-    struct ws_decoder decoder;
-    uint32_t facts;
-};
-
-static_assert(sizeof(struct websocket) <= 72, "an idle websocket is small");
+static uint16_t units(int64_t ms)
+{
+    return (uint16_t)(ms >> WEBSOCKET__UNIT_SHIFT);
+}
 
 static bool has(const struct websocket *w, uint32_t fact)
 {
-    return (w->facts & fact) != 0;
+    return websocket__has(w, fact);
 }
 
 static struct websocket *of(struct transport *t)
@@ -98,14 +78,14 @@ static uint32_t message_bytes(const struct websocket *w)
 
 static void on_closing_time(struct timer *t);
 
-static struct more *more_of(struct websocket *w)
+struct websocket__more *websocket__more(struct websocket *w)
 {
     if (!w->more) {
         w->more = mem_new(sizeof(*w->more));
         w->more->websocket = w;
         w->more->closing.due = on_closing_time;
         buf_init(&w->more->kept, SIZE_MAX / 2); /* what one read brought, which we bound */
-        buf_init(&w->more->message, message_bytes(w));
+        buf_init(&w->more->message, 0);         /* set when a message begins */
     }
     return w->more;
 }
@@ -115,11 +95,12 @@ static bool has_kept(const struct websocket *w)
     return w->more && w->more->kept.n > 0;
 }
 
-static void trim(struct websocket *w)
+void websocket__trim(struct websocket *w)
 {
-    struct more *m = w->more;
+    struct websocket__more *m = w->more;
 
-    if (!m || m->kept.n || m->message.n || m->pong || heap_is_set(&m->closing.node))
+    if (!m || m->kept.n || m->message.n || m->pong || m->pair || heap_is_set(&m->closing.node) ||
+        list_linked(&m->released))
         return;
     buf_done(&m->kept);
     buf_done(&m->message);
@@ -129,19 +110,21 @@ static void trim(struct websocket *w)
 
 static void drop_more(struct websocket *w)
 {
-    struct more *m = w->more;
+    struct websocket__more *m = w->more;
 
     if (!m)
         return;
     buf_done(&m->kept);
     buf_done(&m->message);
     blob_unref(m->pong);
+    deflate_pair_free(m->pair);
     m->pong = NULL;
+    m->pair = NULL;
     m->kept_at = 0;
     list_del(&m->released);
     if (w->stream)
         timer_del(stream_loop(w->stream), &m->closing);
-    trim(w);
+    websocket__trim(w);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -157,6 +140,8 @@ static void drop_stream(struct websocket *w)
     struct stream *s = w->stream;
 
     drop_more(w);
+    if (w->index != WEBSOCKET__NOBODY)
+        pool__remove(w->options->pool, w);
     w->stream = NULL;
     w->loop = stream_loop(s);
     stream_doom(s);
@@ -169,7 +154,7 @@ static void set_closing_time(struct websocket *w)
     struct loop *l = stream_loop(w->stream);
     const uint32_t ms = w->options->close_ms ? w->options->close_ms : CLOSE_MS;
 
-    timer_set(l, &more_of(w)->closing, loop_now(l) + ms);
+    timer_set(l, &websocket__more(w)->closing, loop_now(l) + ms);
 }
 
 static void tell_closed(struct websocket *w, uint16_t code, bool clean, struct slice reason)
@@ -194,7 +179,7 @@ static void lose(struct websocket *w)
 
 static void on_closing_time(struct timer *t)
 {
-    lose(CONTAINER_OF(t, struct more, closing)->websocket);
+    lose(CONTAINER_OF(t, struct websocket__more, closing)->websocket);
 }
 
 static void update_reading(struct websocket *w)
@@ -220,17 +205,6 @@ static void finish(struct websocket *w)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-static const uint8_t *draw_mask(const struct websocket *w, uint8_t room[4])
-{
-    if (!has(w, CLIENT))
-        return NULL;
-    /* RFC 6455 10.3: unpredictable. So few bytes are never cut short. */
-    const ssize_t n = getrandom(room, 4, 0);
-
-    assert(n == 4);
-    return room;
-}
-
 static void push_pong(struct websocket *w)
 {
     struct blob *pong = w->more ? w->more->pong : NULL;
@@ -239,7 +213,7 @@ static void push_pong(struct websocket *w)
         return;
     w->more->pong = NULL;
     (void)stream_push(w->stream, pong);
-    trim(w);
+    websocket__trim(w);
 }
 
 static void say_close(struct websocket *w, unsigned code, struct slice reason)
@@ -251,41 +225,39 @@ static void say_close(struct websocket *w, unsigned code, struct slice reason)
     w->facts |= SAID;
     /* A full queue does not keep us from saying goodbye. */
     stream_bound(w->stream, (uint32_t)stream_pending(w->stream) + CONTROL_ROOM);
-    (void)stream_push(w->stream, ws_close_frame(code, reason, draw_mask(w, mask)));
+    (void)stream_push(w->stream, ws_close_frame(code, reason, websocket__mask(w, mask)));
     set_closing_time(w);
-}
-
-static struct blob *frame_of(const struct websocket *w, struct payload *p)
-{
-    const unsigned op = p->binary ? WS_BINARY : WS_TEXT;
-    uint8_t mask[4];
-
-    if (has(w, CLIENT))
-        return ws_frame(op, p->bytes, draw_mask(w, mask));
-    if (!p->ws_frame)
-        p->ws_frame = ws_frame(op, p->bytes, NULL);
-    return blob_ref(p->ws_frame);
 }
 
 /* Behind an empty queue any message may go: what may be received may be echoed, too. The bound is
  * the old one again when it has left. */
 static void make_room(struct websocket *w, size_t n)
 {
-    if (n + WS_HEADER_MAX > out_bytes(w) && stream_pending(w->stream) == 0)
-        stream_bound(w->stream, (uint32_t)(n + WS_HEADER_MAX));
+    if (n > out_bytes(w) && stream_pending(w->stream) == 0)
+        stream_bound(w->stream, (uint32_t)n);
+}
+
+/* Whether a message of n bytes will be queued for certain, however it is compressed. */
+static bool has_room(const struct websocket *w, size_t n)
+{
+    const size_t pending = stream_pending(w->stream);
+
+    return pending == 0 || pending + n + n / 8 + 64 <= out_bytes(w);
 }
 
 static int websocket_send(struct transport *t, struct payload *p)
 {
     struct websocket *w = of(t);
+    struct blob *frame;
     int r;
 
     if (!w->stream || has(w, SAID))
         return -ERR_CLOSED;
-    if (p->bytes.n > UINT32_MAX - WS_HEADER_MAX)
+    if (p->bytes.n > UINT32_MAX / 2 || (websocket__is_committed(w, p) && !has_room(w, p->bytes.n)))
         return -ERR_SLOW_CONSUMER;
-    make_room(w, p->bytes.n);
-    r = stream_push(w->stream, frame_of(w, p));
+    frame = websocket__frame(w, p);
+    make_room(w, frame->n);
+    r = stream_push(w->stream, frame);
     if (stream_pending(w->stream) > out_bytes(w) / 2)
         w->facts |= PRESSED;
     return r;
@@ -321,7 +293,7 @@ int websocket_ping(struct transport *t, struct slice bytes)
         return -ERR_CLOSED;
     if (bytes.n > WS_CONTROL_MAX)
         return -ERR_WS_CONTROL;
-    return stream_push(w->stream, ws_frame(WS_PING, bytes, draw_mask(w, mask)));
+    return stream_push(w->stream, ws_frame(WS_PING, bytes, websocket__mask(w, mask)));
 }
 
 static size_t websocket_pending(const struct transport *t)
@@ -343,14 +315,14 @@ static void pong_posted(void *arg)
 
 static void on_ping(struct websocket *w, struct slice bytes)
 {
-    struct more *m = more_of(w);
+    struct websocket__more *m = websocket__more(w);
     uint8_t mask[4];
 
     if (has(w, SAID))
         return;
     /* RFC 6455 5.5.3: of several pings only the newest needs its pong. */
     blob_unref(m->pong);
-    m->pong = ws_frame(WS_PONG, bytes, draw_mask(w, mask));
+    m->pong = ws_frame(WS_PONG, bytes, websocket__mask(w, mask));
     if (has(w, PONG_POSTED))
         return;
     w->facts |= PONG_POSTED;
@@ -359,30 +331,68 @@ static void on_ping(struct websocket *w, struct slice bytes)
 
 /* --- hearing ---------------------------------------------------------------------------------- */
 
+static void on_error(struct websocket *w, int err);
+
 static void deliver(struct websocket *w, struct span bytes, bool binary)
 {
     if (!has(w, TOLD | RELEASED))
         w->transport.ops->message(w->transport.arg, bytes, binary);
 }
 
-static void on_piece(struct websocket *w, const struct ws_event *ev)
+/* A message that came whole, joined from its fragments. */
+static void on_message(struct websocket *w, struct span bytes, const struct ws_event *ev)
 {
-    struct buf whole;
-    struct more *m;
+    struct buf *whole;
     int r;
 
-    if (ev->is_first && ev->is_last) {
-        deliver(w, ev->bytes, ev->is_binary);
+    if (!ev->is_rsv1) {
+        deliver(w, bytes, ev->is_binary);
         return;
     }
-    m = more_of(w);
-    r = buf_add(&m->message, span_slice(ev->bytes));
-    assert(r == 0); /* the decoder has the same bound */
+    if ((r = websocket__expand(w, span_slice(bytes), message_bytes(w), &whole)) < 0) {
+        on_error(w, r);
+        return;
+    }
+    if (!ev->is_binary && !utf8_is_valid(buf_slice(whole)))
+        on_error(w, -ERR_WS_UTF8);
+    else
+        deliver(w, (struct span){whole->p, whole->n}, ev->is_binary);
+    pool__tidy(whole);
+}
+
+/* The decoder's bound is that of badly compressed messages. */
+static bool is_over(const struct websocket *w, const struct ws_event *ev)
+{
+    const size_t before = w->more ? w->more->message.n : 0;
+
+    return !ev->is_rsv1 && before + ev->bytes.n + ev->left > message_bytes(w);
+}
+
+static void on_piece(struct websocket *w, const struct ws_event *ev)
+{
+    struct websocket__more *m;
+    struct buf whole;
+
+    if (is_over(w, ev)) {
+        on_error(w, -ERR_WS_TOO_LARGE);
+        return;
+    }
+    if (ev->is_first && ev->is_last) {
+        on_message(w, ev->bytes, ev);
+        return;
+    }
+    m = websocket__more(w);
+    if (ev->is_first)
+        m->message.max = websocket__wire_bytes(w, message_bytes(w));
+    if (buf_add(&m->message, span_slice(ev->bytes)) < 0) { /* the options have changed meanwhile */
+        on_error(w, -ERR_WS_TOO_LARGE);
+        return;
+    }
     if (!ev->is_last)
         return;
     whole = m->message;
-    buf_init(&m->message, message_bytes(w));
-    deliver(w, (struct span){whole.p, whole.n}, ev->is_binary);
+    buf_init(&m->message, 0);
+    on_message(w, (struct span){whole.p, whole.n}, ev);
     buf_done(&whole);
 }
 
@@ -440,7 +450,9 @@ static bool is_decoding(const struct websocket *w)
 /* Takes events off *in while there are any and somebody wants them. */
 static void decode(struct websocket *w, struct span *in)
 {
-    const struct ws_rules rules = {has(w, CLIENT) ? WS_CLIENT : WS_SERVER, message_bytes(w), 0};
+    const struct ws_rules rules = {has(w, CLIENT) ? WS_CLIENT : WS_SERVER,
+                                   (uint32_t)websocket__wire_bytes(w, message_bytes(w)),
+                                   w->in_bits ? 0x40 : 0};
     struct ws_event ev;
     int r;
 
@@ -461,8 +473,13 @@ static void keep(struct websocket *w, struct slice rest)
 
     if (!w->stream || has(w, HEARD) || rest.n == 0)
         return;
-    r = buf_add(&more_of(w)->kept, rest);
+    r = buf_add(&websocket__more(w)->kept, rest);
     assert(r == 0);
+}
+
+static void note_life(struct websocket *w)
+{
+    w->alive = units(loop_now(stream_loop(w->stream)));
 }
 
 static void on_data(void *arg, struct span in)
@@ -471,6 +488,7 @@ static void on_data(void *arg, struct span in)
 
     if (has(w, HEARD))
         return;
+    note_life(w);
     if (has_kept(w)) {
         struct buf *kept = &w->more->kept;
 
@@ -483,7 +501,7 @@ static void on_data(void *arg, struct span in)
     }
     decode(w, &in);
     keep(w, span_slice(in));
-    trim(w);
+    websocket__trim(w);
 }
 
 /* After a pause: what was read before it comes first. The buffer is ours meanwhile: the owner may
@@ -506,10 +524,10 @@ static void replay(void *arg)
         keep(w, span_slice(in)); /* the beginning of a frame at most */
         buf_done(&kept);
     } else {
-        more_of(w)->kept = kept;
+        websocket__more(w)->kept = kept;
         w->more->kept_at = kept.n - in.n;
     }
-    trim(w);
+    websocket__trim(w);
     if (is_decoding(w))
         stream_resume(w->stream);
 }
@@ -550,6 +568,8 @@ static void on_sent(void *arg, size_t pending)
     struct websocket *w = arg;
 
     push_pong(w);
+    if (pending || has(w, PRESSED)) /* a full queue moves: the peer takes what we say */
+        note_life(w);
     if (pending == 0 && has(w, PRESSED)) {
         w->facts &= ~(uint32_t)PRESSED;
         stream_bound(w->stream, out_bytes(w));
@@ -559,6 +579,36 @@ static void on_sent(void *arg, size_t pending)
 }
 
 static const struct stream_ops facts_of_stream = {on_data, on_ended, on_sent, on_lost};
+
+/* --- silent peers ----------------------------------------------------------------------------- */
+
+static void ask(struct websocket *w, uint16_t now)
+{
+    w->facts |= PINGED;
+    /* The pong has all of its time, however late the round came by. */
+    w->alive = (uint16_t)(now - units(w->options->ping_ms));
+    pool__stats(w->options->pool)->pings++;
+    (void)websocket_ping(&w->transport, SLICE_NONE);
+}
+
+void websocket__look(struct websocket *w, uint16_t now)
+{
+    const struct websocket_options *o = w->options;
+    const uint32_t silent = (uint32_t)(uint16_t)(now - w->alive) << WEBSOCKET__UNIT_SHIFT;
+
+    if (o->ping_ms == 0 || has(w, SAID | HEARD))
+        return;
+    if (!is_decoding(w)) /* we do not listen: nobody can be heard */
+        w->alive = now;
+    if (!is_decoding(w) || silent < o->ping_ms) {
+        w->facts &= ~(uint32_t)PINGED;
+    } else if (!has(w, PINGED)) {
+        ask(w, now);
+    } else if (silent >= o->ping_ms + websocket_pong_ms(o)) {
+        pool__stats(o->pool)->silent++;
+        lose(w);
+    }
+}
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -581,7 +631,7 @@ static void websocket_release(struct transport *t, bool at_once)
     if (!has(w, SAID) || has(w, HEARD))
         finish(w);
     if (w->stream && w->options->released)
-        list_add_tail(w->options->released, &more_of(w)->released);
+        list_add_tail(w->options->released, &websocket__more(w)->released);
     post_replay(w);
     update_reading(w);
 }
@@ -589,7 +639,7 @@ static void websocket_release(struct transport *t, bool at_once)
 void websocket_cut(struct list *released)
 {
     while (!list_empty(released))
-        drop_stream(LIST_ITEM(released->next, struct more, released)->websocket);
+        drop_stream(LIST_ITEM(released->next, struct websocket__more, released)->websocket);
 }
 
 static const struct transport_kind kind = {websocket_send, websocket_close, websocket_read,
@@ -604,9 +654,12 @@ struct transport *websocket_open(struct stream *take_stream, bool client, struct
     w->stream = take_stream;
     w->options = o;
     w->facts = client ? CLIENT : 0;
+    w->index = WEBSOCKET__NOBODY;
     stream_attach(take_stream, &facts_of_stream, w);
     stream_bound(take_stream, out_bytes(w));
     stream_pause(take_stream);
+    if (o->pool)
+        pool__add(o->pool, w);
     keep(w, early);
     return &w->transport;
 }

@@ -3,26 +3,63 @@
  *
  * Pings are answered here (at most one pong waits, the newest: 5.5.3), fragments joined within
  * message_bytes, text checked. An unfragmented message that lies whole in the read buffer is handed
- * up from there, without a copy. An idle websocket is 64 bytes beside its stream.
+ * up from there, without a copy. An idle websocket is 72 bytes beside its stream and 8 in its pool,
+ * compressed or not, unless it keeps windows of its own (context takeover).
  */
 #ifndef CONN_WEBSOCKET_H
 #define CONN_WEBSOCKET_H
 
 #include "conn/transport.h"
+#include "wire/deflate.h"
 
 struct list;
+struct loop;
 struct stream;
 struct websocket;
+struct websocket_pool;
 
 /* Shared by all websockets of an application, must outlive them. 0 means the default in brackets.
  */
 struct websocket_options {
-    uint32_t message_bytes; /* one message, fragments joined [32 MiB] */
+    uint32_t message_bytes; /* one message, fragments joined and expanded [32 MiB] */
     uint32_t out_bytes;     /* queue of one client [4 MiB] */
     uint32_t close_ms;      /* for the peer's answer to Close, and to read our last bytes [10 s] */
     /* An initialised head, or NULL: here stand those that were released and are not gone yet. */
     struct list *released;
+    struct websocket_pool *pool;   /* of their loop; without it no pings and no compression */
+    uint32_t ping_ms;              /* a peer that was silent for so long is pinged [never] */
+    uint32_t pong_ms;              /* and given up when it stays silent for so long [20 s] */
+    struct deflate_policy deflate; /* what may be agreed on; bits 0: nothing */
+    uint8_t deflate_level;         /* zlib's, 1 … 9 [1] */
+    uint32_t deflate_bytes;        /* a shorter message is sent as it is [1024] */
 };
+
+static inline uint32_t websocket_pong_ms(const struct websocket_options *o)
+{
+    return o->pong_ms ? o->pong_ms : 20000;
+}
+
+/*
+ * What the websockets of one loop share: a compressor and an expander (about 300 KiB, when first
+ * used) for all connections without context takeover, and the round in which silent peers are
+ * found, without a timer a connection. A peer counts as alive when bytes of it come, or when its
+ * full queue moves; one that we do not read is not judged. A peer that is given up is closed()
+ * with 1006.
+ */
+struct websocket_pool_stats {
+    uint64_t pings;    /* sent by the round */
+    uint64_t silent;   /* peers given up */
+    uint64_t deflated; /* messages, each once however many receive it */
+    uint64_t inflated;
+};
+
+struct websocket_pool *websocket_pool_new(struct loop *loop);
+/* Websockets that are still there say nothing more. NULL is nothing. */
+void websocket_pool_free(struct websocket_pool *p);
+const struct websocket_pool_stats *websocket_pool_stats(const struct websocket_pool *p);
+
+/* What may be agreed on in an opening handshake; NULL: permessage-deflate is not for these. */
+const struct deflate_policy *websocket_policy(const struct websocket_options *o);
 
 /*
  * Takes a stream whose opening handshake is over (its bound is set to out_bytes), and `early`:
@@ -35,6 +72,9 @@ struct transport *websocket_open(struct stream *take_stream, bool client, struct
 /* Ends what was released and still says goodbye, at once: before its options or its loop go. */
 void websocket_cut(struct list *released);
 
+/* The opening handshake agreed on permessage-deflate. At once after websocket_open(), whose options
+ * have a policy. */
+void websocket_agree(struct transport *t, const struct deflate_terms *terms);
 /* The peer's Close is not answered by itself: closed() is told, sending goes on until our Close. */
 void websocket_half_open(struct transport *t, bool on);
 /* A ping of our own, at most 125 bytes; its pong is swallowed. */

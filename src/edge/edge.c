@@ -129,20 +129,35 @@ static int check_settings(struct edge *e, const struct app_config *c, struct err
     return ok ? 0 : -ERR_CONFIG;
 }
 
+static void configure_sockets(struct app *a)
+{
+    const struct app_limits *l = settings_limits(a->settings);
+    const struct app_sockets *s = &a->settings->config.sockets;
+    const uint32_t message_bytes = MIN(l->message_bytes, (uint32_t)IPC_PAYLOAD_MAX - 64);
+
+    a->ws = (struct websocket_options){
+        .message_bytes = message_bytes,
+        .out_bytes = MAX(l->send_queue_bytes, message_bytes + FRAME_HEAD),
+        .released = &a->goodbyes,
+        .pool = a->edge->sockets,
+        .ping_ms = s->ping_ms == APP_NEVER ? 0 : s->ping_ms,
+        .pong_ms = s->pong_ms,
+        .deflate = {.bits = s->uncompressed ? 0 : s->deflate_bits, .takeover = s->deflate_takeover},
+        .deflate_level = s->deflate_level,
+        .deflate_bytes = s->deflate_bytes,
+    };
+}
+
 /* Takes settings that were checked. The websockets' options are changed in place: those that are
  * open point here. A folder that has vanished since serves nothing. */
 static void app_configure(struct app *a, struct settings *take_s)
 {
-    const struct app_limits *l = settings_limits(take_s);
-
     files_close(a->files);
     settings_free(a->settings);
     a->settings = take_s;
     a->files =
         take_s->config.assets.dir ? files_open(a->edge->loop, &take_s->config.assets, NULL) : NULL;
-    a->ws.released = &a->goodbyes;
-    a->ws.message_bytes = MIN(l->message_bytes, (uint32_t)IPC_PAYLOAD_MAX - 64);
-    a->ws.out_bytes = MAX(l->send_queue_bytes, a->ws.message_bytes + FRAME_HEAD);
+    configure_sockets(a);
 }
 
 static struct app *app_new(struct edge *e, unsigned index, const struct app_config *c,
@@ -478,6 +493,7 @@ static void edge_done(struct edge *e)
 {
     for (size_t i = 0; i < e->n_apps; i++)
         app_free(e->apps[i]);
+    websocket_pool_free(e->sockets);
     mem_free(e->apps);
     router_done(&e->router);
     slots_done(&e->holds);
@@ -498,6 +514,7 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     e->arg = o->arg;
     e->max_connections = o->max_connections ? o->max_connections : descriptors(o->count);
     e->crowd.due = on_crowd_due;
+    e->sockets = websocket_pool_new(loop);
     slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
     slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
     if (add_apps(e, o, note) < 0 || add_routes(e, o, note) < 0) {

@@ -42,6 +42,19 @@ struct app_limits {
                                   message [32 MiB] */
 };
 
+/* WebSockets of clients and to servers. 0 means the default in brackets. */
+struct app_sockets {
+    uint32_t ping_ms;       /* a peer that was silent for so long is pinged [30000]; APP_NEVER */
+    uint32_t pong_ms;       /* and given up when it stays silent for so long [20000] */
+    bool uncompressed;      /* permessage-deflate (RFC 7692) is not agreed on */
+    uint8_t deflate_level;  /* zlib's, 1 … 9 [1] */
+    uint8_t deflate_bits;   /* log2 of the largest window, 9 … 15 [15] */
+    bool deflate_takeover;  /* windows outlive a message: less traffic, 300 KiB a connection */
+    uint32_t deflate_bytes; /* shorter messages are sent as they are [1024] */
+};
+
+#define APP_NEVER UINT32_MAX
+
 enum app_not_found { APP_NOT_FOUND_NONE, APP_NOT_FOUND_404_PAGE, APP_NOT_FOUND_SPA };
 enum app_html { APP_HTML_AUTO, APP_HTML_FORCE_SLASH, APP_HTML_DROP_SLASH, APP_HTML_NONE };
 
@@ -83,6 +96,7 @@ struct app_config {
     const char *worker_path; /* the holdfast-worker program */
     enum app_sandbox sandbox;
     struct app_limits limits;
+    struct app_sockets sockets;
     struct app_assets assets;
     struct egress_policy egress;
     const struct app_service *services;

@@ -162,6 +162,7 @@ struct edge {
     struct app **apps;
     size_t n_apps;
     struct slots holds;
+    struct websocket_pool *sockets;
     struct slots inbounds;
     struct edge_listener listeners[EDGE_LISTENERS];
     size_t n_listeners;

@@ -771,6 +771,8 @@ static int read_field(struct egress_call *c, struct slice line)
 
     if (!http1_is_token(name) || !http1_is_value(value))
         return -ERR_FETCH;
+    c->offers_deflate |= slice_eq_nocase(name, SLICE("sec-websocket-extensions")) &&
+                         slice_find_slice(value, SLICE("permessage-deflate")) >= 0;
     return is_passed_on(c, name)
                ? buf_addf(&c->fields, "%.*s: %.*s\n", SLICE_FMT(name), SLICE_FMT(value))
                : 0;

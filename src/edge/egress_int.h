@@ -64,6 +64,7 @@ struct egress_call {
     char *service;
     enum egress_redirect redirect;
     bool upgrade;
+    bool offers_deflate; /* the asker would like its WebSocket compressed */
     unsigned hops;
 
     /* Its body: queue[at..] waits; what is before `at` is kept for a redirect. */

@@ -160,6 +160,23 @@ static int put_fields(struct egress_call *c, struct buf *out)
     return r;
 }
 
+/* What we may agree on, NULL: the asker did not ask for it or the options forbid it. The parameters
+ * are ours: windows are this process's memory, not the application's. */
+static const struct deflate_policy *policy_of(const struct egress_call *c)
+{
+    return c->offers_deflate ? websocket_policy(c->egress->ws) : NULL;
+}
+
+static int put_offer(struct egress_call *c, struct buf *out)
+{
+    CLEANUP(buf_done) struct buf offer = {.max = 256};
+
+    if (!policy_of(c))
+        return 0;
+    (void)deflate_offer(policy_of(c), &offer);
+    return http1_put_field(out, SLICE("Sec-WebSocket-Extensions"), buf_slice(&offer));
+}
+
 /* RFC 6455 4.1 */
 static int put_request(struct shake *s, struct buf *out)
 {
@@ -171,7 +188,7 @@ static int put_request(struct shake *s, struct buf *out)
         return -ERR_OS;
     ws_key(random, s->key);
     if ((r = put_target(c, out)) < 0 || (r = put_host(c, out)) < 0 ||
-        (r = put_fields(c, out)) < 0 ||
+        (r = put_fields(c, out)) < 0 || (r = put_offer(c, out)) < 0 ||
         (r = http1_put_field(out, SLICE("Sec-WebSocket-Key"), slice_str(s->key))) < 0)
         return r;
     return buf_add(out, SLICE("Sec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n"
@@ -185,29 +202,61 @@ static uint8_t body_of(const struct http1_head *h)
     return h->body == HTTP1_BODY_LENGTH ? IPC_BODY_LENGTH : IPC_BODY_STREAM;
 }
 
+static bool is_extensions(struct slice name)
+{
+    return slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions"));
+}
+
 static int copy_head(struct egress_call *c, const struct http1_head *h)
 {
     int r = 0;
 
     egress__head_begin(c, h->status, h->reason);
     for (uint32_t i = 0; i < h->count && r == 0; i++)
-        r = egress__head_field(c, h->fields[i].name, h->fields[i].value);
+        if (h->status != 101 || !is_extensions(h->fields[i].name))
+            r = egress__head_field(c, h->fields[i].name, h->fields[i].value);
     return r;
 }
 
-/* 101: the stream and what came behind the head become a socket. */
+/* 1: agreed on permessage-deflate; 0: on nothing; or -ERR_WS_HANDSHAKE: on what we did not offer
+ * (RFC 6455 4.1). */
+static int check_extensions(struct shake *s, struct deflate_terms *ret_terms)
+{
+    CLEANUP(buf_done) struct buf answer = {.max = EGRESS__HEAD_MAX};
+
+    for (uint32_t i = 0; i < s->head.count; i++)
+        if (is_extensions(s->head.fields[i].name) && s->head.fields[i].value.n) {
+            (void)buf_add(&answer, answer.n ? SLICE(", ") : SLICE_NONE);
+            (void)buf_add(&answer, s->head.fields[i].value);
+        }
+    if (answer.n == 0)
+        return 0;
+    return policy_of(s->call) ? deflate_check(buf_slice(&answer), policy_of(s->call), ret_terms)
+                              : -ERR_WS_HANDSHAKE;
+}
+
+/* 101: the stream and what came behind the head become a socket. The asker learns the extension's
+ * name; its parameters are this connection's matter. */
 static void become_socket(struct shake *s, struct slice early)
 {
     struct egress_call *c = s->call;
     struct stream *stream = s->stream;
+    struct deflate_terms terms;
+    struct transport *t;
+    const int agreed = check_extensions(s, &terms);
 
-    if (ws_check_response(&s->head, slice_str(s->key)) < 0) {
+    if (agreed < 0 || ws_check_response(&s->head, slice_str(s->key)) < 0) {
         egress__fail(c, -ERR_WS_HANDSHAKE, SLICE_NONE);
         return;
     }
     s->stream = NULL;
     stream_pause(stream);
-    (void)egress__head_end(c, IPC_BODY_NONE, 0, websocket_open(stream, true, early, c->egress->ws));
+    t = websocket_open(stream, true, early, c->egress->ws);
+    if (agreed) {
+        websocket_agree(t, &terms);
+        (void)egress__head_field(c, SLICE("Sec-WebSocket-Extensions"), SLICE("permessage-deflate"));
+    }
+    (void)egress__head_end(c, IPC_BODY_NONE, 0, t);
 }
 
 static void on_head(struct shake *s, struct slice rest)

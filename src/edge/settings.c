@@ -43,6 +43,15 @@ static const struct app_service *own_services(struct settings *s, const struct a
     if (l->field == 0)                                                                             \
     l->field = (value)
 
+static void fill_sockets(struct app_sockets *l)
+{
+    DEFAULT(ping_ms, 30000);
+    DEFAULT(pong_ms, 20000);
+    DEFAULT(deflate_level, 1);
+    DEFAULT(deflate_bits, 15);
+    DEFAULT(deflate_bytes, 1024);
+}
+
 static void fill_defaults(struct app_limits *l)
 {
     DEFAULT(cpu_ms, 30000);
@@ -74,6 +83,7 @@ struct settings *settings_new(const struct app_config *c)
     s->config.egress.ca_files = own_list(s, c->egress.ca_files);
     s->config.services = own_services(s, c);
     fill_defaults(&s->config.limits);
+    fill_sockets(&s->config.sockets);
     return s;
 }
 

@@ -118,6 +118,27 @@ static int write_answer(const struct deflate_terms *t, const struct params *offe
     return r < 0 ? r : 1;
 }
 
+int deflate_wish(struct slice answer, struct deflate_policy *policy)
+{
+    struct slice element;
+    struct params p;
+
+    if (!next_part(&answer, ',', &element) || answer.n || parse_element(element, &p) <= 0)
+        return 0;
+    if (p.server_bits)
+        policy->server_bits = MAX(p.server_bits, DEFLATE_BITS_MIN + 1); /* what zlib can do */
+    policy->client_bits = p.client_bits;
+    policy->server_fresh = p.server_fresh;
+    policy->client_fresh = p.client_fresh;
+    return 1;
+}
+
+static uint8_t largest(uint8_t offered, uint8_t wished, uint8_t bits)
+{
+    bits = offered ? MIN(offered, bits) : bits;
+    return wished ? MIN(wished, bits) : bits;
+}
+
 int deflate_accept(struct slice offers, const struct deflate_policy *policy,
                    struct deflate_terms *ret_terms, struct buf *out)
 {
@@ -130,13 +151,13 @@ int deflate_accept(struct slice offers, const struct deflate_policy *policy,
         if (parse_element(element, &p) <= 0 || p.server_bits == DEFLATE_BITS_MIN)
             continue;
 
-        const uint8_t client_max = p.client_bits ? p.client_bits : DEFLATE_BITS_MAX;
         const bool can_tell = p.client_bits || p.client_bits_free; /* 7.1.2.2 */
         const struct deflate_terms t = {
-            .server_bits = p.server_bits ? MIN(p.server_bits, policy->bits) : policy->bits,
-            .client_bits = can_tell ? MIN(client_max, policy->bits) : DEFLATE_BITS_MAX,
-            .server_fresh = p.server_fresh || !policy->takeover,
-            .client_fresh = p.client_fresh || !policy->takeover,
+            .server_bits = largest(p.server_bits, policy->server_bits, policy->bits),
+            .client_bits = can_tell ? largest(p.client_bits, policy->client_bits, policy->bits)
+                                    : DEFLATE_BITS_MAX,
+            .server_fresh = p.server_fresh || policy->server_fresh || !policy->takeover,
+            .client_fresh = p.client_fresh || policy->client_fresh || !policy->takeover,
         };
         const size_t before = out->n;
         const int r = write_answer(&t, &p, out);

@@ -25,7 +25,19 @@ struct deflate_terms {
 struct deflate_policy {
     uint8_t bits;  /* largest window for either side, 9 … 15 */
     bool takeover; /* keep windows between messages where the client allows it */
+    /* What one answer asks for besides (deflate_wish); 0: nothing. */
+    uint8_t server_bits;
+    uint8_t client_bits;
+    bool server_fresh;
+    bool client_fresh;
 };
+
+/*
+ * Reads an answer that an application would like its server to give: one permessage-deflate
+ * element, whose parameters narrow *policy. 0 when it is anything else; *policy is untouched then.
+ * Whether the client can be told so is deflate_accept()'s matter.
+ */
+int deflate_wish(struct slice answer, struct deflate_policy *policy);
 
 /*
  * Reads the value of a Sec-WebSocket-Extensions request field (several fields joined with ", ") and

@@ -939,6 +939,80 @@ TEST(fields_that_cannot_be_sent_leave_the_exchange_as_it_was)
     peer_expect(&peer, SLICE(HELLO));
 }
 
+/* What the extensions' field of the 101 says, for offers of the client's and a wish of the layer
+ * above ("-": it has none). */
+static void agrees(struct websocket_options *o, const char *offers, const char *wish,
+                   const char *want)
+{
+    CLEANUP(buf_done) struct buf request = {.max = 4096}, fields = {.max = 4096};
+    struct slice said, value;
+    ptrdiff_t at;
+
+    restart();
+    o->pool = websocket_pool_new(loop);
+    (void)buf_addf(&request,
+                   "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                   "%s\r\n",
+                   offers);
+    if (strcmp(wish, "-") != 0)
+        (void)buf_addf(&fields, "Sec-WebSocket-Extensions: %s\n", wish);
+    peer_say(&peer, buf_slice(&request));
+    transport = exchange_upgrade(now, buf_slice(&fields), o);
+    assert_non_null(transport);
+    now = NULL;
+    transport_attach(transport, &ws_ops, NULL);
+    loop_advance(loop, 0);
+    said = peer_heard(&peer);
+    at = slice_find_slice(said, SLICE("Sec-WebSocket-Extensions: "));
+    if (at >= 0) {
+        (void)slice_take(&said, (size_t)at + 26);
+        (void)slice_split(&said, '\r', &value);
+        assert_true(slice_eq(value, slice_str(want)));
+    } else {
+        assert_string_equal("", want);
+    }
+    transport_terminate(transport);
+    loop_advance(loop, 0);
+    websocket_pool_free(o->pool);
+}
+
+#define OFFER(text) "Sec-WebSocket-Extensions: " text "\r\n"
+#define FRESH_BOTH "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+TEST(compression_is_agreed_on_in_the_handshake)
+{
+    struct websocket_options o = {.deflate = {.bits = 15}};
+
+    agrees(&o, "", "-", "");
+    agrees(&o, OFFER("permessage-deflate"), "-", FRESH_BOTH);
+    agrees(&o, OFFER("permessage-deflate; client_max_window_bits"), "-", FRESH_BOTH);
+    agrees(&o, OFFER("x-other") OFFER("permessage-deflate"), "-", FRESH_BOTH);
+    agrees(&o, OFFER("x-webkit-deflate-frame, permessage-deflate; bad, permessage-deflate"), "-",
+           FRESH_BOTH);
+    agrees(&o, OFFER("permessage-deflate; server_max_window_bits=10"), "-",
+           FRESH_BOTH "; server_max_window_bits=10");
+    agrees(&o, OFFER("x-other"), "-", "");
+}
+
+TEST(who_answers_the_request_may_narrow_or_decline_compression)
+{
+    struct websocket_options o = {.deflate = {.bits = 15, .takeover = true}};
+
+    agrees(&o, OFFER("permessage-deflate; client_max_window_bits"),
+           "permessage-deflate; client_max_window_bits=12; server_no_context_takeover",
+           "permessage-deflate; server_no_context_takeover; client_max_window_bits=12");
+    agrees(&o, OFFER("permessage-deflate"), "permessage-deflate; client_max_window_bits=12",
+           "permessage-deflate");
+    agrees(&o, OFFER("permessage-deflate"), "permessage-deflate; server_max_window_bits=9",
+           "permessage-deflate; server_max_window_bits=9");
+    agrees(&o, OFFER("permessage-deflate"), "", "");
+    agrees(&o, OFFER("permessage-deflate"), "x-other", "");
+    agrees(&o, "", "permessage-deflate", "");
+    o.deflate.bits = 0;
+    agrees(&o, OFFER("permessage-deflate"), "permessage-deflate", "");
+}
+
 TEST(bad_handshakes_are_refused)
 {
     expect_refusal(
@@ -1016,6 +1090,8 @@ int main(void)
         FRESH(frames_behind_the_request_are_not_lost),
         FRESH(an_upgrade_may_be_answered_otherwise),
         FRESH(fields_that_cannot_be_sent_leave_the_exchange_as_it_was),
+        FRESH(compression_is_agreed_on_in_the_handshake),
+        FRESH(who_answers_the_request_may_narrow_or_decline_compression),
         FRESH(bad_handshakes_are_refused),
     };
 

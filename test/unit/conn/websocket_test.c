@@ -215,9 +215,9 @@ TEST(a_payload_is_framed_once_for_all)
     const struct blob *frame;
 
     assert_int_equal(transport_send(ear.transport, &p), 0);
-    frame = p.ws_frame;
+    frame = p.ws_frames[0];
     assert_int_equal(transport_send(ear.transport, &p), 0);
-    assert_ptr_equal(p.ws_frame, frame);
+    assert_ptr_equal(p.ws_frames[0], frame);
     assert_int_equal(frame->refs, 3);
     payload_done(&p);
     peer_expect(&peer, SLICE("\x81\x04same\x81\x04same"));
