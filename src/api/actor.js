@@ -10,6 +10,7 @@ import { enter, phases, post, run } from './context.js';
 import { DurableObjectState } from './durable_state.js';
 import { Gate, Strand } from './gate.js';
 import { host } from './host.js';
+import { internal } from './internal.js';
 import { native } from './native.js';
 import { carryError, resetBy } from './rpc_error.js';
 import { WebSocketRequestResponsePair } from './websocket.js';
@@ -175,7 +176,7 @@ export class Actor {
       const { exports, name } = this.row;
       const construct = exports[name];
       if (typeof construct !== 'function') throw new Error(`The application does not export a class named "${name}".`);
-      const ctx = new DurableObjectState(this);
+      const ctx = new DurableObjectState(internal, this);
       this.instance = run(this.root, () => new construct(ctx, world.env));
     } catch (error) {
       host.uncaught(error);
@@ -353,8 +354,11 @@ export class Actor {
 
   // The event is over when the promise that its handler returned is.
   #whenOver(result, seq) {
-    if (typeof result?.then === 'function') this.track(result, (error) => this.#handled(error, seq));
-    else if (seq !== 0) native.link.ack(seq);
+    if (typeof result === 'object' && result !== null || typeof result === 'function') {
+      this.track(Promise.resolve(result), (error) => this.#handled(error, seq));
+    } else if (seq !== 0) {
+      native.link.ack(seq);
+    }
   }
 
   #handled(error, seq) {

@@ -2,6 +2,7 @@
 import { actorOf, finishRestoring, restoringActor, world } from './actor.js';
 import { current, post, stateless } from './context.js';
 import { isId, namedId, parsedId, randomId, rowOf } from './durable_id.js';
+import { internal, requireInternal } from './internal.js';
 import { native } from './native.js';
 import { Request } from './request.js';
 import { Response } from './response.js';
@@ -50,13 +51,11 @@ export function namespace(className) {
 
 // --- namespaces and stubs --------------------------------------------------------------------------------------------------------
 
-const internal = Symbol('internal');
-
 export class DurableObjectNamespace {
   #row;
 
   constructor(token, row) {
-    if (token !== internal) throw new TypeError('Illegal constructor');
+    requireInternal(token);
     this.#row = row;
   }
 
@@ -129,7 +128,7 @@ export class DurableObjectStub {
   #channel;
 
   constructor(token, channel) {
-    if (token !== internal) throw new TypeError('Illegal constructor');
+    requireInternal(token);
     this.#channel = channel;
     this.id = channel.id;
     if (channel.id.name !== undefined) this.name = channel.id.name;

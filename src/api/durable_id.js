@@ -1,8 +1,8 @@
 // Ids of Durable Objects: 32 bytes, of which the last 16 are a MAC of the first, so that an id belongs to one class (durable.c).
+import { internal, requireInternal } from './internal.js';
 import { native } from './native.js';
 import { finish } from './webidl.js';
 
-const internal = Symbol('internal');
 let rowOf;
 let isId;
 
@@ -11,7 +11,7 @@ export class DurableObjectId {
   #row;
 
   constructor(token, row, hex, name) {
-    if (token !== internal) throw new TypeError('Illegal constructor');
+    requireInternal(token);
     this.#row = row;
     this.#hex = hex;
     if (name !== undefined) this.name = name;

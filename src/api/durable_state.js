@@ -3,6 +3,7 @@ import { world } from './actor.js';
 import { makeId } from './durable_id.js';
 import { criticalSection } from './gate.js';
 import { host } from './host.js';
+import { internal, requireInternal } from './internal.js';
 import { native } from './native.js';
 import { resetBy } from './rpc_error.js';
 import { DurableObjectStorage } from './storage.js';
@@ -25,7 +26,8 @@ export class DurableObjectState {
   #storage;
   #id;
 
-  constructor(actor) {
+  constructor(token, actor) {
+    requireInternal(token);
     this.#actor = actor;
     this.#handle = actor.handle;
     this.#id = makeId(actor.row, actor.id, actor.name);
@@ -37,7 +39,7 @@ export class DurableObjectState {
   }
 
   get storage() {
-    return (this.#storage ??= new DurableObjectStorage(this.#actor, this.#handle));
+    return (this.#storage ??= new DurableObjectStorage(internal, this.#actor, this.#handle));
   }
 
   get exports() {

@@ -8,6 +8,7 @@ import { TextDecoder } from './encoding.js';
 import { dispatch, ErrorEvent, Event, EventTarget, MessageEvent, trusted } from './events.js';
 import { fetch } from './fetch.js';
 import { host } from './host.js';
+import { internal } from './internal.js';
 import { checkFresh, isReadableStream } from './streams.js';
 import { URL } from './url.js';
 import { constants, finish, wrongArgument, wrongConstructorArgument } from './webidl.js';
@@ -27,8 +28,6 @@ class OpenEvent extends Event {
     super('open');
   }
 }
-
-const internal = Symbol('internal');
 
 export class EventSource extends EventTarget {
   #url = '';

@@ -1,4 +1,5 @@
 // ctx.storage.sql: the application's own SQL on its object's database (src/store/sql.h).
+import { internal, requireInternal } from './internal.js';
 import { native } from './native.js';
 import { bytesOf, finish, wrongArgument } from './webidl.js';
 
@@ -16,7 +17,8 @@ export class SqlStorage {
   #actor;
   #handle;
 
-  constructor(actor, handle) {
+  constructor(token, actor, handle) {
+    requireInternal(token);
     this.#actor = actor;
     this.#handle = handle;
   }
@@ -42,8 +44,6 @@ export class SqlStorage {
 
 finish(SqlStorage);
 
-const internal = Symbol('internal');
-
 /** Rows come from SQLite in pieces: flat values, `columns` to a row. */
 export class SqlStorageCursor {
   #actor;
@@ -52,7 +52,7 @@ export class SqlStorageCursor {
   #at = 0;
 
   constructor(token, actor, piece) {
-    if (token !== internal) throw new TypeError('Illegal constructor');
+    requireInternal(token);
     this.#actor = actor;
     this.#piece = piece;
     this.#names = piece.columns;

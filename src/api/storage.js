@@ -8,6 +8,7 @@ import { deserialize, serialize } from './clone.js';
 import { current, post } from './context.js';
 import { criticalSection } from './gate.js';
 import { host } from './host.js';
+import { internal, requireInternal } from './internal.js';
 import { native } from './native.js';
 import { SqlStorage } from './sql.js';
 import { dictionary, finish, wrongArgument } from './webidl.js';
@@ -235,7 +236,8 @@ export class DurableObjectTransaction extends Face {
   #state = 'open'; // open, rolled back, committed
   #end;
 
-  constructor(operations, end) {
+  constructor(token, operations, end) {
+    requireInternal(token);
     super((method) => {
       if (this.#state === 'rolled back') throw new Error(`Cannot ${method}() on rolled back transaction`);
       if (this.#state === 'committed') {
@@ -273,7 +275,8 @@ export class DurableObjectStorage extends Face {
   #kv;
   #sql;
 
-  constructor(actor, handle) {
+  constructor(token, actor, handle) {
+    requireInternal(token);
     const operations = new Operations(actor, handle);
     super(() => operations);
     this.#actor = actor;
@@ -310,7 +313,7 @@ export class DurableObjectStorage extends Face {
     const actor = this.#actor;
     const depth = KV.begin(this.#handle);
     actor.inTransaction++;
-    return new DurableObjectTransaction(this.#operations, (how) => {
+    return new DurableObjectTransaction(internal, this.#operations, (how) => {
       actor.inTransaction--;
       if (how === 'release') KV.release(this.#handle, depth);
       else this.#operations.undo(depth);
@@ -336,14 +339,14 @@ export class DurableObjectStorage extends Face {
 
   get kv() {
     this.#needsSqlite('storage.kv (synchronous KV) API is only available');
-    return (this.#kv ??= new SyncKvStorage(this.#operations));
+    return (this.#kv ??= new SyncKvStorage(internal, this.#operations));
   }
 
   get sql() {
     if (!this.#actor.row.sqlite) {
       throw new Error('SQL is not enabled for this Durable Object class. To enable it, change `new_classes` to `new_sqlite_classes` in the migrations of the configuration.');
     }
-    return (this.#sql ??= new SqlStorage(this.#actor, this.#handle));
+    return (this.#sql ??= new SqlStorage(internal, this.#actor, this.#handle));
   }
 
   #needsSqlite(what) {
@@ -371,7 +374,8 @@ export class SyncKvStorage {
   #operations;
   #lists = 0;
 
-  constructor(operations) {
+  constructor(token, operations) {
+    requireInternal(token);
     this.#operations = operations;
   }
 

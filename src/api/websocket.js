@@ -18,6 +18,7 @@ import { current, phases, post, requireEvent, stateless } from './context.js';
 import { DOMException } from './domexception.js';
 import { CloseEvent, dispatch, ErrorEvent, Event, EventTarget, isHeard, MessageEvent, trusted } from './events.js';
 import { host } from './host.js';
+import { internal } from './internal.js';
 import { native } from './native.js';
 import { socketDoor } from './response.js';
 import { URL } from './url.js';
@@ -479,7 +480,6 @@ const none = [];
 
 // --- the face ----------------------------------------------------------------------------------------------------------------------
 
-const internal = Symbol('internal');
 let endOf;
 
 socketDoor((value) => endOf(value) !== undefined);

@@ -1,5 +1,6 @@
 // Durable Objects among themselves and with the worker: calls, gates, resets, streams, sockets to servers.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { WebSocketServer } from 'ws';
@@ -69,6 +70,16 @@ test('writes and their answers', async () => {
     assert.equal(await run('write', { n: 1000 }), 2);
     await server.killWorker();
     assert.equal(await run('write', { n: 1 }), 3);
+});
+
+test('an object that deleted everything leaves no file behind', async () => {
+    const id = await run('wipe', { first: 'yes' });
+    const file = () => readdirSync(server.state, { recursive: true, encoding: 'utf8' }).some((name) => name.includes(id));
+
+    assert.ok(file());
+    await run('wipe');
+    await until('the file is gone', () => !file());
+    assert.doesNotMatch(server.log, /error/);
 });
 
 test('a socket to a server keeps the object awake', async () => {

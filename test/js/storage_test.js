@@ -186,6 +186,12 @@ test('what was stored is there after sleep', async () => {
   equal(await inObject((storage) => storage.get('a'), 'Box', 'sleeper'), 1);
 });
 
+storageTest('constructors are ours', (storage, ctx) => {
+  for (const object of [ctx, ctx.id, storage, storage.kv, storage.sql, storage.sql.exec('SELECT 1'), namespace('Box')]) {
+    throws(() => new object.constructor({}, 1), 'TypeError', 'Illegal constructor');
+  }
+});
+
 /* SQL */
 
 storageTest('SQL: statements, bindings, values', ({ sql }) => {

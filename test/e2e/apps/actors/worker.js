@@ -90,6 +90,12 @@ export class Actor extends DurableObject {
         return this.ctx.storage.sql.exec('SELECT count(*) AS n FROM t').one().n;
     }
 
+    async wipe(first) {
+        if (first) await this.ctx.storage.put('k', 'v');
+        else await this.ctx.storage.deleteAll();
+        return `${this.ctx.id}`;
+    }
+
     stop(why) {
         this.ctx.abort(why);
     }
@@ -169,6 +175,7 @@ const scenarios = {
     },
     exports: async (env) => [await env.ACTORS.getByName('exports').exported(), await exports.Tools.add(1, 1)],
     write: (env, { n }) => env.ACTORS.getByName('write').write(Number(n)),
+    wipe: (env, { first }) => env.ACTORS.getByName('wiped').wipe(first === 'yes'),
     listen: (env, { name, url }) => env.ACTORS.getByName(name).listen(url),
     what: (env, { name }) => env.ACTORS.getByName(name).what(),
     tell: (env, { name, text }) => env.ACTORS.getByName(name).tell(text),
