@@ -16,6 +16,7 @@
 #include "edge/link.h"
 #include "edge/pages.h"
 #include "edge/settings.h"
+#include "edge/target.h"
 #include "io/listen.h"
 #include "io/stream.h"
 #include "wire/pulse.h"
@@ -283,21 +284,6 @@ void edge_obey(struct edge *e, struct order *take_o)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-/* Path and query of a target; an absolute one loses its origin. */
-static struct slice path_of(struct slice target)
-{
-    const ptrdiff_t origin = slice_find_slice(target, SLICE("://"));
-    ptrdiff_t at;
-
-    if (target.n && target.p[0] == '/')
-        return target;
-    if (origin < 0)
-        return SLICE("/");
-    target = slice_sub(target, (size_t)origin + 3, SIZE_MAX);
-    at = slice_find(target, '/');
-    return at < 0 ? SLICE("/") : slice_sub(target, (size_t)at, SIZE_MAX);
-}
-
 static void to_worker(struct app *a, struct exchange *x)
 {
     char address[64], text[80];
@@ -321,7 +307,7 @@ static void on_request(void *arg, struct exchange *x)
         pages_control(e, x);
         return;
     }
-    index = router_find(&e->router, rq->host, path_of(rq->target));
+    index = router_find(&e->router, rq->host, target_path(rq->target));
     if (index < 0 || slice_eq(rq->method, SLICE("CONNECT"))) {
         e->stats.requests_other++;
         exchange_fail(x, index < 0 ? -ERR_NOT_FOUND : -ERR_UNSUPPORTED,
@@ -414,7 +400,7 @@ static void log_listener(struct edge *e, enum edge_door door, const char *host, 
     (void)snprintf(at, sizeof(at), "%s:%u", host, port);
     log_event(&e->log, LOG_INFO, "edge.listen",
               F_NAME("door", door == EDGE_CONTROL ? "control" : "public"), F_NAME("at", at),
-              F_UINT("edge", e->index));
+              F_UINT("edges", e->count));
 }
 
 int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t port,
@@ -434,7 +420,8 @@ int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t 
     port = listen_port(li->listener);
     if (ret_port)
         *ret_port = port;
-    log_listener(e, door, host, port);
+    if (e->index == 0)
+        log_listener(e, door, host, port);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/enc.h"
 #include "edge/settings.h"
+#include "edge/target.h"
 #include "io/loop.h"
 
 enum {
@@ -558,22 +559,17 @@ static void send_redirect(const struct exchange_request *rq, struct reply reply,
 
 /* --- serving ---------------------------------------------------------------------------------- */
 
-/* The target's path, decoded, and the query with its "?"; an absolute target loses its origin. */
+/* The target's path, decoded, and the query with its "?". */
 static int take_path(struct slice target, struct buf *path, struct slice *ret_query)
 {
-    const ptrdiff_t origin = slice_find_slice(target, SLICE("://"));
+    struct slice raw = target_path(target);
     ptrdiff_t at;
 
-    if (origin > 0 && target.p[0] != '/') {
-        target = slice_sub(target, (size_t)origin + 3, SIZE_MAX);
-        at = slice_find(target, '/');
-        target = at < 0 ? SLICE("/") : slice_sub(target, (size_t)at, SIZE_MAX);
-    }
-    if ((at = slice_find(target, '#')) >= 0)
-        target = slice_sub(target, 0, (size_t)at);
-    at = slice_find(target, '?');
-    *ret_query = at < 0 ? SLICE_NONE : slice_sub(target, (size_t)at, SIZE_MAX);
-    return enc_percent_decode(path, at < 0 ? target : slice_sub(target, 0, (size_t)at));
+    if ((at = slice_find(raw, '#')) >= 0)
+        raw = slice_sub(raw, 0, (size_t)at);
+    at = slice_find(raw, '?');
+    *ret_query = at < 0 ? SLICE_NONE : slice_sub(raw, (size_t)at, SIZE_MAX);
+    return enc_percent_decode(path, at < 0 ? raw : slice_sub(raw, 0, (size_t)at));
 }
 
 /* A page that a person navigates to, and that is not there, is the folder's to explain. */

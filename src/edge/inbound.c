@@ -8,6 +8,7 @@
 #include "edge/hold.h"
 #include "edge/link.h"
 #include "edge/settings.h"
+#include "edge/target.h"
 
 enum {
     HEAD_MAX = 512 << 10, /* more than http1_options lets through */
@@ -102,16 +103,14 @@ static const struct exchange_ops facts = {.body = on_body, .taken = on_taken, .c
 static void put_url(struct buf *b, const struct exchange_request *rq)
 {
     const struct slice host = rq->host.n ? rq->host : SLICE("localhost");
-    const bool has_path = slice_starts(rq->target, SLICE("/"));
 
-    /* A query may hold a whole URL, too. */
-    if (!has_path && slice_find_slice(rq->target, SLICE("://")) > 0) {
+    if (target_is_absolute(rq->target)) {
         (void)buf_add(b, rq->target);
         return;
     }
     (void)buf_add(b, SLICE("http://"));
     (void)buf_add(b, host);
-    (void)buf_add(b, has_path ? rq->target : SLICE("/"));
+    (void)buf_add(b, target_path(rq->target));
 }
 
 static void put_head(struct buf *b, const struct exchange_request *rq)

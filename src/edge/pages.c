@@ -11,6 +11,7 @@
 #include "edge/hold.h"
 #include "edge/link.h"
 #include "edge/settings.h"
+#include "edge/target.h"
 #include "io/stream.h"
 
 enum { PAGE_MAX = 1 << 20 };
@@ -179,21 +180,13 @@ static bool is_loopback(struct slice address)
            slice_starts(address, SLICE("::ffff:127."));
 }
 
-static struct slice host_name(struct slice host)
-{
-    const ptrdiff_t end =
-        host.n && host.p[0] == '[' ? slice_find(host, ']') + 1 : slice_find(host, ':');
-
-    return end > 0 ? slice_sub(host, 0, (size_t)end) : host;
-}
-
 /* A name that somebody's DNS cannot point here: localhost or a literal address. */
 static bool is_own_host(struct slice host)
 {
     char text[64];
     struct in_addr v4;
 
-    host = host_name(host);
+    host = target_host_name(host);
     if (slice_eq_nocase(host, SLICE("localhost")) || slice_starts(host, SLICE("[")))
         return true;
     return host.n < sizeof(text) && snprintf(text, sizeof(text), "%.*s", SLICE_FMT(host)) > 0 &&

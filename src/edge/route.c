@@ -1,5 +1,7 @@
 #include "edge/route.h"
 
+#include "edge/target.h"
+
 struct route {
     struct slice host; /* lower case as configured; empty: any */
     struct slice path; /* without the slash at the end; empty: any */
@@ -91,19 +93,6 @@ int router_add(struct router *r, const char *host, const char *path, unsigned ap
     return 0;
 }
 
-/* "[::1]:80" and "name:80" without the port, "name." without the root's dot. */
-static struct slice without_port(struct slice host)
-{
-    const ptrdiff_t end =
-        host.n && host.p[0] == '[' ? slice_find(host, ']') + 1 : slice_find(host, ':');
-
-    if (end > 0)
-        host = slice_sub(host, 0, (size_t)end);
-    if (host.n && host.p[host.n - 1] == '.')
-        host.n--;
-    return host;
-}
-
 static bool host_fits(const struct route *r, struct slice host)
 {
     if (r->host.n == 0)
@@ -122,7 +111,7 @@ static bool path_fits(const struct route *r, struct slice path)
 
 int router_find(const struct router *r, struct slice host, struct slice path)
 {
-    host = without_port(host);
+    host = target_host_name(host);
     for (size_t i = 0; i < r->n; i++)
         if (host_fits(&r->routes[i], host) &&
             (r->routes[i].path.n == 0 || path_fits(&r->routes[i], path)))

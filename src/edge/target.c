@@ -1,0 +1,28 @@
+#include "edge/target.h"
+
+bool target_is_absolute(struct slice target)
+{
+    return !slice_starts(target, SLICE("/")) && slice_find_slice(target, SLICE("://")) > 0;
+}
+
+struct slice target_path(struct slice target)
+{
+    ptrdiff_t at;
+
+    if (target_is_absolute(target))
+        target = slice_sub(target, (size_t)slice_find_slice(target, SLICE("://")) + 3, SIZE_MAX);
+    at = slice_find(target, '/');
+    return at < 0 ? SLICE("/") : slice_sub(target, (size_t)at, SIZE_MAX);
+}
+
+struct slice target_host_name(struct slice host)
+{
+    const ptrdiff_t end =
+        slice_starts(host, SLICE("[")) ? slice_find(host, ']') + 1 : slice_find(host, ':');
+
+    if (end > 0)
+        host = slice_sub(host, 0, (size_t)end);
+    if (slice_ends(host, SLICE(".")))
+        host.n--;
+    return host;
+}
