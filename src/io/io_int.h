@@ -22,7 +22,7 @@ bool mailbox__is_empty(struct mailbox *b);
 /* Delivers what is there now, in order. */
 void mailbox__deliver(struct mailbox *b);
 
-/* -ERR_RESET for what a peer or the network did, -ERR_OS for the rest. */
+/* -ERR_RESET for what a peer or the network did, -ERR_TLS for EPROTO, -ERR_OS for the rest. */
 int io__error(int os_errno);
 
 #endif

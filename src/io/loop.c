@@ -374,6 +374,8 @@ int io__error(int os_errno)
     case EBADF:
     case EINVAL:
         return -ERR_OS;
+    case EPROTO:
+        return -ERR_TLS;
     default:
         return -ERR_RESET;
     }

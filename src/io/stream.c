@@ -65,7 +65,7 @@ static void read_once(struct stream *s)
         s->ops->ended(s->arg);
     } else if (n == -EAGAIN) {
         clear(s, STREAM_READABLE);
-    } else {
+    } else if (n != -EALREADY) {
         stream__lost(s, io__error((int)-n));
     }
     post_read(s);
@@ -125,7 +125,7 @@ static void watch_out(struct stream *s, bool on)
         stream__lost(s, -ERR_OS);
 }
 
-static void block(struct stream *s)
+void stream__block(struct stream *s)
 {
     set(s, STREAM_BLOCKED);
     watch_out(s, true);
@@ -154,7 +154,7 @@ static ssize_t write_queue(struct stream *s)
             all += r;
         }
         if (r < 0 || (size_t)r < offered) {
-            block(s);
+            stream__block(s);
             break;
         }
     }
@@ -169,6 +169,17 @@ static void send_end(struct stream *s)
     s->kind->end(s);
 }
 
+/* What the layer below kept goes first: 0, or an error. */
+static int settle(struct stream *s)
+{
+    const int r = s->kind->settle ? s->kind->settle(s) : 0;
+
+    if (r != -EAGAIN)
+        return r;
+    stream__block(s);
+    return 0;
+}
+
 static void flush(void *arg)
 {
     struct stream *s = arg;
@@ -177,13 +188,16 @@ static void flush(void *arg)
     clear(s, STREAM_FLUSH_POSTED);
     if (is_dead(s) || has(s, STREAM_BLOCKED))
         return;
-    n = write_queue(s);
+    n = settle(s);
+    if (n == 0 && !has(s, STREAM_BLOCKED))
+        n = write_queue(s);
     if (n < 0) {
         stream__lost(s, io__error((int)-n));
         return;
     }
-    send_end(s);
-    if (outq_empty(&s->out))
+    if (!has(s, STREAM_BLOCKED))
+        send_end(s);
+    if (outq_empty(&s->out) && !has(s, STREAM_BLOCKED))
         watch_out(s, false);
     if (n > 0 && s->ops->sent && !is_dead(s))
         s->ops->sent(s->arg, s->out.bytes);
@@ -200,7 +214,7 @@ static void post_flush(struct stream *s)
 void stream__writable(struct stream *s)
 {
     clear(s, STREAM_BLOCKED);
-    if (!outq_empty(&s->out) || has(s, STREAM_END_QUEUED))
+    if (!outq_empty(&s->out) || has(s, STREAM_END_QUEUED) || s->kind->settle)
         post_flush(s);
 }
 
@@ -304,8 +318,13 @@ static void socket_close(struct stream *s)
     (void)close(s->watch.fd);
 }
 
-static const struct stream_kind socket_kind = {socket_read, socket_write, socket_end, socket_close,
-                                               true};
+static const struct stream_kind socket_kind = {
+    .read = socket_read,
+    .write = socket_write,
+    .end = socket_end,
+    .close = socket_close,
+    .short_read_is_last = true,
+};
 
 struct wrapped {
     struct stream stream;
@@ -341,8 +360,8 @@ static void wrapped_close(struct stream *s)
     w->io->close(w->conn);
 }
 
-static const struct stream_kind wrapped_kind = {wrapped_read, wrapped_write, wrapped_end,
-                                                wrapped_close, false};
+static const struct stream_kind wrapped_kind = {
+    .read = wrapped_read, .write = wrapped_write, .end = wrapped_end, .close = wrapped_close};
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -364,12 +383,16 @@ static struct stream *watched(struct stream *s)
     return NULL;
 }
 
+struct stream *stream__open(struct stream *s, const struct stream_kind *kind, struct loop *l,
+                            int fd, uint32_t max_out)
+{
+    begin(s, kind, l, fd, max_out);
+    return watched(s);
+}
+
 struct stream *stream_open(struct loop *l, int take_fd, uint32_t max_out)
 {
-    struct stream *s = mem_new(sizeof(*s));
-
-    begin(s, &socket_kind, l, take_fd, max_out);
-    return watched(s);
+    return stream__open(mem_new(sizeof(struct stream)), &socket_kind, l, take_fd, max_out);
 }
 
 struct stream *stream_open_io(struct loop *l, int fd, const struct stream_io *io, void *take_conn,

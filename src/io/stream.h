@@ -29,8 +29,8 @@ struct stream_ops {
     void (*ended)(void *arg);
     /* A flush wrote something; `pending` bytes still wait. NULL when nobody cares. */
     void (*sent)(void *arg, size_t pending);
-    /* Broken (err: -ERR_RESET, -ERR_OS): nothing comes or goes any more, the queue is dropped. The
-     * owner dooms it. */
+    /* Broken (err: -ERR_RESET, -ERR_OS; with TLS also -ERR_TLS, -ERR_TIMEOUT): nothing comes or
+     * goes any more, the queue is dropped. The owner dooms it. */
     void (*lost)(void *arg, int err);
 };
 

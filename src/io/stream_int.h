@@ -8,11 +8,15 @@
 #include "io/stream.h"
 
 struct stream_kind {
-    /* Bytes, 0 for the end, or a negated errno. */
+    /* Bytes, 0 for the end, or a negated errno. -EALREADY: nothing yet, but ask again in the next
+     * tick. */
     ssize_t (*read)(struct stream *s, void *p, size_t n);
     ssize_t (*write)(struct stream *s, const struct iovec *iov, int n);
     void (*end)(struct stream *s);
     void (*close)(struct stream *s); /* in the reap phase, before the memory goes */
+    /* For layers that keep bytes of their own for the wire, else NULL: sends them before anything
+     * else. 0: all are gone; or a negated errno. */
+    int (*settle)(struct stream *s);
     /* A short read says that nothing is left: true of the kernel's stream sockets, whose next byte
      * is a new edge; not of layers that buffer. */
     bool short_read_is_last;
@@ -50,7 +54,13 @@ static_assert(sizeof(struct stream) == 64, "an idle stream is small");
 void stream__readable(struct stream *s);
 /* The system takes bytes again. */
 void stream__writable(struct stream *s);
+/* It does not: nothing is written until it does. */
+void stream__block(struct stream *s);
 /* Broken: tells the owner. */
 void stream__lost(struct stream *s, int err);
+/* Sets up *s, which is the first member of what the kind allocated, and watches fd. NULL out of
+ * kernel memory: it was closed and freed. */
+struct stream *stream__open(struct stream *s, const struct stream_kind *kind, struct loop *l,
+                            int fd, uint32_t max_out);
 
 #endif

@@ -1,0 +1,641 @@
+/*
+ * One stream kind over a socket. The SSL object never touches the descriptor: it reads from `in`
+ * and writes to `out`, memory of struct tls that is empty again when a call into it returns.
+ *
+ *   read    recv → in → SSL_read until it wants more → the loop's buffer → the owner
+ *   write   queue → SSL_write → out → send; what the kernel refuses waits in the connection's
+ * `kept`
+ *
+ * `in` is smaller than the loop's buffer, and no record grows when it is opened: one read always
+ * takes all of it, so nothing but the library's own half record is ever left over.
+ *
+ * A connection that is not through its handshake stands in tls.shaking, oldest first: one timer for
+ * all of them.
+ */
+#include "io/tls.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "io/io_int.h"
+#include "io/stream_int.h"
+#include "io/tls_int.h"
+
+enum {
+    IN_BYTES = 32 * 1024,
+    PLAIN_BYTES = 16 * 1024, /* one record */
+    BATCH = 48 * 1024,       /* ciphertext of one send */
+    OUT_MAX = 1 << 20,       /* a handshake's longest flight is far below */
+    KEPT_MAX = 256 * 1024,   /* BATCH, and what a peer makes us say without reading it */
+    ROUNDS = 8,              /* reads of one tick that bring nothing to tell */
+    HANDSHAKE_MS = 10 * 1000,
+};
+
+static const char tls13_ciphers[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+static const char tls12_ciphers[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305";
+static const char groups[] = "X25519:P-256:P-384";
+
+struct tls {
+    struct loop *loop;
+    SSL_CTX *ctx;
+    BIO_METHOD *method;
+    BIO *bio; /* of all connections */
+    struct tls_certs *certs;
+    struct tls_tickets tickets;
+    const struct tls_ops *ops;
+    void *arg;
+    struct tls_stats stats;
+    struct list shaking;
+    struct timer timer;
+    uint32_t handshake_ms;
+    uint32_t refs;     /* connections, and the owner */
+    struct slice in;   /* ciphertext that was read and not yet taken */
+    struct buf out;    /* ciphertext to send */
+    uint8_t *in_bytes; /* IN_BYTES, then PLAIN_BYTES */
+    uint8_t *plain;
+};
+
+struct tls_conn {
+    struct stream stream; /* first: the memory is its */
+    struct tls *tls;
+    SSL *ssl;
+    struct buf kept;     /* ciphertext that the kernel did not take */
+    struct list shaking; /* detached: the handshake is done, or failed */
+    int64_t deadline;
+    bool is_up;
+    bool has_ended; /* close_notify came, behind bytes that were handed up first */
+    bool is_broken; /* the same for an error */
+    bool shuts;     /* shutdown() when `kept` is gone */
+};
+
+static struct tls_conn *conn_of(const struct stream *s)
+{
+    return CONTAINER_OF(s, struct tls_conn, stream);
+}
+
+/* --- the memory between the library and the socket -------------------------------------------- */
+
+static int bio_read(BIO *b, char *p, int n)
+{
+    struct tls *t = BIO_get_data(b);
+    const struct slice part = slice_take(&t->in, MIN((size_t)n, t->in.n));
+
+    BIO_clear_retry_flags(b);
+    if (part.n == 0) {
+        BIO_set_retry_read(b);
+        return -1;
+    }
+    memcpy(p, part.p, part.n);
+    return (int)part.n;
+}
+
+static int bio_write(BIO *b, const char *p, int n)
+{
+    struct tls *t = BIO_get_data(b);
+
+    BIO_clear_retry_flags(b);
+    return buf_add(&t->out, slice_make(p, (size_t)n)) == 0 ? n : -1;
+}
+
+static long bio_ctrl(BIO *b, int what, long n, void *p)
+{
+    return what == BIO_CTRL_FLUSH;
+}
+
+/* Sends from the front of bytes. How many the kernel took, or a negated errno. */
+static ssize_t send_some(const struct tls_conn *c, struct slice bytes)
+{
+    ssize_t n;
+
+    do
+        n = send(c->stream.watch.fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? 0 : -errno;
+    return n;
+}
+
+static int tls_settle(struct stream *s)
+{
+    struct tls_conn *c = conn_of(s);
+
+    if (c->kept.n) {
+        const ssize_t n = send_some(c, buf_slice(&c->kept));
+
+        if (n < 0)
+            return (int)n;
+        buf_consume(&c->kept, (size_t)n);
+        if (c->kept.n)
+            return -EAGAIN;
+        buf_done(&c->kept);
+        buf_init(&c->kept, KEPT_MAX);
+    }
+    if (c->shuts)
+        (void)shutdown(s->watch.fd, SHUT_WR);
+    c->shuts = false;
+    return 0;
+}
+
+/* Sends what the library said since the last time. 0: all is gone; -EAGAIN: the rest is kept and
+ * the stream blocked; or a negated errno. */
+static int ship(struct tls_conn *c)
+{
+    struct buf *out = &c->tls->out;
+    const ssize_t n = c->kept.n || !out->n ? 0 : send_some(c, buf_slice(out));
+    int r = n < 0 ? (int)n : 0;
+
+    if (r == 0 && out->n > (size_t)n &&
+        buf_add(&c->kept, slice_sub(buf_slice(out), (size_t)n, SIZE_MAX)) < 0)
+        r = -ECONNRESET; /* it makes us speak and does not listen */
+    buf_clear(out);
+    if (r < 0 || c->kept.n == 0)
+        return r;
+    stream__block(&c->stream);
+    return -EAGAIN;
+}
+
+/* --- the handshake ---------------------------------------------------------------------------- */
+
+static void unshake(struct tls_conn *c)
+{
+    struct tls *t = c->tls;
+
+    if (!list_linked(&c->shaking))
+        return;
+    list_del(&c->shaking);
+    t->stats.shaking--;
+    if (list_empty(&t->shaking))
+        timer_del(t->loop, &t->timer);
+}
+
+static void tell_failed(struct tls_conn *c, const char *why)
+{
+    struct tls *t = c->tls;
+
+    t->stats.failed++;
+    unshake(c);
+    if (t->ops && t->ops->failed)
+        t->ops->failed(t->arg, &c->stream, slice_str(why));
+}
+
+static void on_due(struct timer *timer)
+{
+    struct tls *t = CONTAINER_OF(timer, struct tls, timer);
+
+    while (!list_empty(&t->shaking)) {
+        struct tls_conn *c = LIST_ITEM(t->shaking.next, struct tls_conn, shaking);
+
+        if (c->deadline > loop_now(t->loop)) {
+            timer_set(t->loop, timer, c->deadline);
+            return;
+        }
+        if (stream_is_doomed(&c->stream)) {
+            unshake(c);
+            continue;
+        }
+        tell_failed(c, "the handshake took too long");
+        stream__lost(&c->stream, -ERR_TIMEOUT);
+    }
+}
+
+static void shake(struct tls_conn *c)
+{
+    struct tls *t = c->tls;
+
+    c->deadline = loop_now(t->loop) + t->handshake_ms;
+    if (list_empty(&t->shaking))
+        timer_set(t->loop, &t->timer, c->deadline);
+    list_add_tail(&t->shaking, &c->shaking);
+    t->stats.shaking++;
+}
+
+/* A browser that was given http:// for a port of ours shows this instead of a riddle. */
+static void answer_plain(struct tls *t)
+{
+    buf_clear(&t->out);
+    (void)buf_add(&t->out, SLICE("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+                                 "Content-Length: 44\r\nConnection: close\r\n\r\n"
+                                 "This port speaks HTTPS; ask it with https://"));
+}
+
+/* The library gave up; what it told the peer (an alert) still goes. */
+static ssize_t fail(struct tls_conn *c)
+{
+    char why[128];
+
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST)
+        answer_plain(c->tls);
+    tls_explain(why, sizeof(why));
+    (void)ship(c);
+    tell_failed(c, why);
+    return -EPROTO;
+}
+
+static void up(struct tls_conn *c)
+{
+    c->is_up = true;
+    unshake(c);
+    c->tls->stats.handshakes++;
+    c->tls->stats.resumed += SSL_session_reused(c->ssl) == 1;
+    SSL_certs_clear(c->ssl); /* said; a thousand idle connections need no thousand lists of it */
+    stream__writable(&c->stream);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* All that `in` opens to. Bytes; 0: nothing yet; has_ended and is_broken say what is behind it. */
+static ssize_t open_records(struct tls_conn *c, uint8_t *p, size_t n)
+{
+    size_t all = 0, got;
+
+    for (;;) {
+        ERR_clear_error();
+        if (all < n && SSL_read_ex(c->ssl, p + all, n - all, &got) == 1) {
+            all += got;
+            continue;
+        }
+        switch (SSL_get_error(c->ssl, 0)) {
+        case SSL_ERROR_WANT_READ:
+            break;
+        case SSL_ERROR_ZERO_RETURN:
+            c->has_ended = true;
+            break;
+        default:
+            c->is_broken = true;
+            (void)fail(c);
+            break;
+        }
+        return (ssize_t)all;
+    }
+}
+
+static ssize_t take(struct tls_conn *c, uint8_t *p, size_t n)
+{
+    ssize_t r;
+    int sent;
+
+    if (!c->is_up) {
+        ERR_clear_error();
+        r = SSL_do_handshake(c->ssl);
+        if (r != 1 && SSL_get_error(c->ssl, (int)r) != SSL_ERROR_WANT_READ)
+            return fail(c);
+        if (r == 1)
+            up(c);
+    }
+    r = c->is_up ? open_records(c, p, n) : 0;
+    sent = ship(c);
+    return r == 0 && sent < 0 && sent != -EAGAIN ? sent : r;
+}
+
+/* What was found behind the last bytes. */
+static ssize_t rest(const struct tls_conn *c)
+{
+    return c->is_broken ? -EPROTO : 0;
+}
+
+/* A short read of a stream socket says that nothing is left: the next byte is a new edge. */
+static void note_drained(struct stream *s, ssize_t n)
+{
+    if (n < IN_BYTES && !(s->watch.flags & STREAM_HUNG_UP))
+        s->watch.flags &= ~(uint32_t)STREAM_READABLE;
+}
+
+static ssize_t cut(struct tls_conn *c)
+{
+    if (!c->is_up)
+        tell_failed(c, "the client left in the handshake");
+    return -ECONNRESET;
+}
+
+static ssize_t tls_read(struct stream *s, void *p, size_t n)
+{
+    struct tls_conn *c = conn_of(s);
+
+    if (c->has_ended || c->is_broken)
+        return rest(c);
+    for (int i = 0; i < ROUNDS; i++) {
+        ssize_t r = recv(s->watch.fd, c->tls->in_bytes, IN_BYTES, 0);
+
+        if (r <= 0)
+            return r < 0 ? -errno : cut(c);
+        note_drained(s, r);
+        c->tls->in = slice_make(c->tls->in_bytes, (size_t)r);
+        r = take(c, p, n);
+        c->tls->in = SLICE_NONE;
+        if (r < 0 || (r == 0 && (c->has_ended || c->is_broken)))
+            return r < 0 ? r : rest(c);
+        if (c->has_ended || c->is_broken)
+            s->watch.flags |= STREAM_READABLE; /* to be asked again */
+        if (r > 0)
+            return r;
+        if (!(s->watch.flags & STREAM_READABLE))
+            return -EAGAIN;
+    }
+    return -EALREADY;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+struct cursor {
+    const struct iovec *iov;
+    int n;
+    size_t at; /* in the first */
+};
+
+/* The next bytes for one record: in place when one piece has enough, else gathered. */
+static struct slice gather(struct cursor *cur, uint8_t *plain)
+{
+    size_t n = 0;
+
+    if (cur->n && cur->iov->iov_len - cur->at >= PLAIN_BYTES) {
+        const struct slice whole =
+            slice_make((const uint8_t *)cur->iov->iov_base + cur->at, PLAIN_BYTES);
+
+        cur->at += PLAIN_BYTES;
+        return whole;
+    }
+    while (cur->n && n < PLAIN_BYTES) {
+        const size_t part = MIN(cur->iov->iov_len - cur->at, PLAIN_BYTES - n);
+
+        memcpy(plain + n, (const uint8_t *)cur->iov->iov_base + cur->at, part);
+        n += part;
+        cur->at += part;
+        if (cur->at == cur->iov->iov_len) {
+            cur->iov++;
+            cur->n--;
+            cur->at = 0;
+        }
+    }
+    return slice_make(plain, n);
+}
+
+static ssize_t tls_write(struct stream *s, const struct iovec *iov, int n)
+{
+    struct tls_conn *c = conn_of(s);
+    struct cursor cur = {.iov = iov, .n = n};
+    ssize_t all = 0;
+    int r = 0;
+
+    if (!c->is_up)
+        return -EAGAIN;
+    if (c->is_broken)
+        return -EPROTO;
+    while (r == 0) {
+        const struct slice part = gather(&cur, c->tls->plain);
+        size_t done;
+
+        ERR_clear_error();
+        if (part.n && SSL_write_ex(c->ssl, part.p, part.n, &done) != 1) {
+            buf_clear(&c->tls->out);
+            return -EPROTO;
+        }
+        all += (ssize_t)part.n;
+        if (part.n == 0 || c->tls->out.n >= BATCH)
+            r = ship(c);
+        if (part.n == 0)
+            break;
+    }
+    return r < 0 && r != -EAGAIN ? r : all;
+}
+
+static void tls_end(struct stream *s)
+{
+    struct tls_conn *c = conn_of(s);
+
+    c->shuts = true;
+    if (c->is_up && !c->is_broken) {
+        ERR_clear_error();
+        (void)SSL_shutdown(c->ssl);
+        (void)ship(c);
+    }
+    (void)tls_settle(s);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void unref(struct tls *t)
+{
+    if (--t->refs > 0)
+        return;
+    timer_del(t->loop, &t->timer);
+    BIO_free(t->bio);
+    BIO_meth_free(t->method);
+    SSL_CTX_free(t->ctx);
+    tls_certs_free(t->certs);
+    OPENSSL_cleanse(&t->tickets, sizeof(t->tickets));
+    buf_done(&t->out);
+    mem_free(t->in_bytes);
+    mem_free(t);
+}
+
+static void tls_close_conn(struct stream *s)
+{
+    struct tls_conn *c = conn_of(s);
+
+    unshake(c);
+    SSL_free(c->ssl);
+    buf_done(&c->kept);
+    (void)close(s->watch.fd);
+    unref(c->tls);
+}
+
+static const struct stream_kind tls_kind = {
+    .read = tls_read,
+    .write = tls_write,
+    .end = tls_end,
+    .close = tls_close_conn,
+    .settle = tls_settle,
+};
+
+struct stream *tls_accept(struct tls *t, int take_fd, uint32_t max_out)
+{
+    struct tls_conn *c = mem_new(sizeof(*c));
+
+    c->tls = t;
+    t->refs++;
+    buf_init(&c->kept, KEPT_MAX);
+    c->ssl = SSL_new(t->ctx);
+    if (!c->ssl || BIO_up_ref(t->bio) != 1) {
+        SSL_free(c->ssl);
+        unref(t);
+        (void)close(take_fd);
+        mem_free(c);
+        return NULL;
+    }
+    SSL_set_bio(c->ssl, t->bio, t->bio);
+    SSL_set_accept_state(c->ssl);
+    if (!stream__open(&c->stream, &tls_kind, t->loop, take_fd, max_out))
+        return NULL;
+    shake(c);
+    return &c->stream;
+}
+
+static int choose_protocol(SSL *ssl, const uint8_t **ret, uint8_t *ret_n, const uint8_t *offer,
+                           unsigned n, void *arg)
+{
+    static const uint8_t ours[] = "\x08http/1.1";
+    uint8_t *chosen;
+
+    if (SSL_select_next_proto(&chosen, ret_n, ours, sizeof(ours) - 1, offer, n) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2: no_application_protocol */
+    *ret = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int choose_certificate(SSL *ssl, void *arg)
+{
+    const struct tls *t = arg;
+
+    return tls_certs_choose(t->certs, ssl);
+}
+
+static int ticket_key(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher,
+                      EVP_MAC_CTX *mac, int encrypt)
+{
+    struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+    tls_tickets_turn(&t->tickets, loop_wall(t->loop));
+    return tls_tickets_key(&t->tickets, name, iv, cipher, mac, encrypt);
+}
+
+static bool set_rules(SSL_CTX *ctx, bool only_13)
+{
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets remember for us */
+    SSL_CTX_set_timeout(ctx, TLS_TICKET_MS / 1000);
+    return SSL_CTX_set_min_proto_version(ctx, only_13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_ciphersuites(ctx, tls13_ciphers) == 1 &&
+           SSL_CTX_set_cipher_list(ctx, tls12_ciphers) == 1 &&
+           SSL_CTX_set1_groups_list(ctx, groups) == 1 && SSL_CTX_set_dh_auto(ctx, 1) == 1 &&
+           SSL_CTX_set_session_id_context(ctx, (const uint8_t *)"holdfast", 8) == 1;
+}
+
+static SSL_CTX *make_context(struct tls *t, bool only_13)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+    if (!ctx || !set_rules(ctx, only_13)) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    SSL_CTX_set_app_data(ctx, t);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+    SSL_CTX_set_cert_cb(ctx, choose_certificate, t);
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_key);
+    return ctx;
+}
+
+static BIO *make_bio(struct tls *t)
+{
+    t->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "holdfast");
+    if (!t->method || !BIO_meth_set_read(t->method, bio_read) ||
+        !BIO_meth_set_write(t->method, bio_write) || !BIO_meth_set_ctrl(t->method, bio_ctrl))
+        return NULL;
+    BIO *b = BIO_new(t->method);
+
+    if (b) {
+        BIO_set_data(b, t);
+        BIO_set_init(b, 1);
+    }
+    return b;
+}
+
+struct tls *tls_open(struct loop *l, const struct tls_options *o, const struct tls_ops *ops,
+                     void *arg, struct err_note *note)
+{
+    struct tls_certs *certs = tls_certs_load(o->certificates, o->n_certificates, note);
+    struct tls_seed seed;
+    struct tls *t;
+
+    if (!certs)
+        return NULL;
+    static_assert(IN_BYTES + 2 * PLAIN_BYTES <= LOOP_READ, "one read takes all of `in`");
+    t = mem_new(sizeof(*t));
+    *t = (struct tls){.loop = l, .certs = certs, .ops = ops, .arg = arg, .refs = 1};
+    t->timer.due = on_due;
+    t->handshake_ms = o->handshake_ms ? o->handshake_ms : HANDSHAKE_MS;
+    list_init(&t->shaking);
+    buf_init(&t->out, OUT_MAX);
+    t->in_bytes = mem_new(IN_BYTES + PLAIN_BYTES);
+    t->plain = t->in_bytes + IN_BYTES;
+    if (!o->seed)
+        tls_seed_make(l, &seed);
+    tls_tickets_init(&t->tickets, o->seed ? o->seed : &seed);
+    OPENSSL_cleanse(&seed, sizeof(seed));
+    t->ctx = make_context(t, o->only_13);
+    t->bio = make_bio(t);
+    if (t->ctx && t->bio)
+        return t;
+    (void)err_notef(note, -ERR_CONFIG, "TLS cannot be set up: the library refuses");
+    unref(t);
+    return NULL;
+}
+
+int tls_reload(struct tls *t, const struct tls_certificate *certificates, size_t n,
+               struct err_note *note)
+{
+    struct tls_certs *certs = tls_certs_load(certificates, n, note);
+
+    if (!certs)
+        return -ERR_CONFIG;
+    tls_certs_free(t->certs);
+    t->certs = certs;
+    return 0;
+}
+
+const struct tls_stats *tls_stats(const struct tls *t)
+{
+    return &t->stats;
+}
+
+void tls_close(struct tls *t)
+{
+    if (!t)
+        return;
+    t->ops = NULL; /* who opened it may go */
+    unref(t);
+}
+
+/* --- facts ------------------------------------------------------------------------------------ */
+
+static const struct tls_conn *find(const struct stream *s)
+{
+    const struct tls_conn *c = s->kind == &tls_kind ? conn_of(s) : NULL;
+
+    return c && c->is_up ? c : NULL;
+}
+
+const char *tls_version(const struct stream *s)
+{
+    const struct tls_conn *c = find(s);
+
+    return c ? SSL_get_version(c->ssl) : NULL;
+}
+
+const char *tls_cipher(const struct stream *s)
+{
+    const struct tls_conn *c = find(s);
+
+    return c ? SSL_get_cipher_name(c->ssl) : NULL;
+}
+
+bool tls_is_resumed(const struct stream *s)
+{
+    const struct tls_conn *c = find(s);
+
+    return c && SSL_session_reused(c->ssl) == 1;
+}
