@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 
 .PHONY: all run test bench fuzz lint format install packages clean FORCE
 all: $(B)/.configured
-	@ninja -C $(B)
+	@ninja -C $(B) holdfast holdfast-worker
 
 run: all
 	@$(B)/holdfast dev $(APP) $(ARGS)
