@@ -41,8 +41,13 @@ export class Client {
         return this.#socket.protocol;
     }
 
-    send(data) {
-        this.#socket.send(data);
+    get extensions() {
+        return this.#socket.extensions;
+    }
+
+    /** options: as ws has them (binary, compress, fin). */
+    send(data, options) {
+        this.#socket.send(data, options);
     }
 
     ping(data) {

@@ -1,5 +1,6 @@
 // Holds one conversation: says what it says, and throws (with the line) at the first thing that is heard otherwise.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { OPS, Peer, frame as encode, show } from '../lib/peer.mjs';
 
 const SINGLE_MAX = 300; // of longer things only the beginning is sent byte by byte
@@ -10,15 +11,20 @@ function same(what, pattern, heard) {
     if (!fits) throw new Error(`expected ${what} ${pattern instanceof RegExp ? pattern : show(Buffer.from(pattern, 'latin1'))}\n    heard    ${show(Buffer.from(heard, 'latin1'))}`);
 }
 
-function frameBytes({ name, op, payload, fin, rsv, mask, length, code }) {
-    const body = payload ?? Buffer.alloc(0);
+// RFC 7692 7.2: without the empty block at the end.
+const TAIL = Buffer.from([0, 0, 255, 255]);
+const deflate = (bytes) => deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -TAIL.length);
+const inflate = (bytes) => inflateRawSync(Buffer.concat([bytes, TAIL]), { finishFlush: constants.Z_SYNC_FLUSH });
+
+function frameBytes({ name, op, payload, fin, rsv, mask, length, code, deflated }) {
+    const body = deflated ? deflate(payload) : payload ?? Buffer.alloc(0);
     const prefix = code === undefined ? [] : [Buffer.from([Number(code) >> 8, Number(code) & 255])];
 
     return encode({
         op: op === undefined ? OPS[name] : Number(op),
         payload: Buffer.concat([...prefix, body]),
         fin: fin !== '0',
-        rsv: Number(rsv ?? 0),
+        rsv: Number(rsv ?? (deflated ? 4 : 0)),
         ...(mask === 'no' && { mask: null }),
         ...(length && { length: Number(length) }),
     });
@@ -29,7 +35,10 @@ function sameFrame(wanted, heard) {
 
     if (heard.name !== wanted.name) throw new Error(`expected a frame ${wanted.name}, heard ${what}`);
     if (heard.fin !== (wanted.fin !== '0')) throw new Error(`expected fin=${wanted.fin ?? 1}, heard fin=${heard.fin ? 1 : 0}`);
-    if (heard.rsv !== Number(wanted.rsv ?? 0)) throw new Error(`expected rsv=${wanted.rsv ?? 0}, heard rsv=${heard.rsv}`);
+    const rsv = Number(wanted.rsv ?? (wanted.deflated ? 4 : 0));
+
+    if (heard.rsv !== rsv) throw new Error(`expected rsv=${rsv}, heard rsv=${heard.rsv}`);
+    if (wanted.deflated) heard.payload = inflate(heard.payload);
     if (heard.name === 'close' && heard.code !== Number(wanted.code ?? 1005)) throw new Error(`expected close ${wanted.code ?? '(empty)'}, heard ${what}`);
     if (wanted.payload) same('payload', wanted.payload.toString('latin1'), (heard.name === 'close' ? heard.payload.subarray(2) : heard.payload).toString('latin1'));
 }
@@ -66,7 +75,7 @@ export async function hold(talk, port, { single = false } = {}) {
         hear: async (peer, { bytes }) => same('bytes', bytes.toString('latin1'), (await peer.bytes(bytes.length)).toString('latin1')),
         'hear line': async (peer, { pattern }) => same('line', pattern, await peer.line()),
         wait: (peer, { ms }) => sleep(ms),
-        upgrade: (peer, { path }) => peer.upgrade(path),
+        upgrade: (peer, { path, extensions }) => peer.upgrade(path, extensions && { 'Sec-WebSocket-Extensions': extensions }),
         fin: (peer) => peer.end(),
         reset: (peer) => peer.reset(),
     };

@@ -34,6 +34,7 @@ function frameOf(rest) {
 
         if (option) Object.assign(frame, Object.fromEntries(Object.entries(option).filter(([, value]) => value !== undefined)));
         else if (/^(text|binary|cont|ping|pong|close)$/.test(word)) frame.name = word;
+        else if (word === 'deflated') frame.deflated = true;
         else if (/^\d+$/.test(word) && frame.name === 'close') frame.code = word;
         else throw new Error(`${word} is no part of a frame`);
     }
@@ -56,7 +57,7 @@ const VERBS = [
     [/^<(?: (.*))?$/, ([, text]) => ({ verb: 'hear line', pattern: patternOf(text ?? '') })],
     [/^@ (\d+)$/, ([, ms]) => ({ verb: 'wait', ms: Number(ms) })],
     [/^@ on (\w+)$/, ([, name]) => ({ verb: 'use', name })],
-    [/^@ websocket (\S+)$/, ([, path]) => ({ verb: 'upgrade', path })],
+    [/^@ websocket (\S+)(?: (.+))?$/, ([, path, extensions]) => ({ verb: 'upgrade', path, extensions })],
     [/^@ (fin|reset)$/, ([, how]) => ({ verb: how })],
 ];
 
