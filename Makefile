@@ -23,6 +23,8 @@ test: all test-packages test/node_modules/.package-lock.json
 	@if [ -x test/run ]; then HOLDFAST=$(abspath $(B))/holdfast test/run $(ARGS); fi
 
 bench: all
+	@[ -d test/bench/node_modules ] || npm --prefix test/bench \
+	    $(if $(wildcard test/bench/package-lock.json),ci,install --no-package-lock) --no-audit --no-fund
 	@node test/bench/run.mjs $(ARGS)
 
 fuzz: fuzz-packages node_modules/.package-lock.json
