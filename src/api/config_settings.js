@@ -25,6 +25,7 @@ const SOCKETS = {
 const THREADS_MAX = 64;
 const HOST = /^[^\s/]+(\/\d{1,3})?$/;
 const RESOLVE = /^[^:\s]+:\d{1,5}:\S+$/;
+const URL_START = /^https?:\/\/[^/\s]+(\/\S*)?$/;
 const ADDRESS = /^(.+):(\d{1,5})$/;
 
 export const sayHost = 'a host, *.domain, host:port, address or network (10.0.0.0/8)';
@@ -142,14 +143,10 @@ function readCa(table, folder) {
 
 // Service bindings that are HTTP servers: {NAME: 'http://host:port'}.
 export function readServices(table, over = {}) {
-  const services = table.stringMap('services');
+  const services = table.table('services');
+  const urls = Object.fromEntries(services.keys().map((name) => [name, services.string(name, { match: URL_START, expected: 'an http:// or https:// URL' })]));
 
-  for (const [name, url] of Object.entries(services)) {
-    if (!/^https?:\/\/[^/\s]+(\/\S*)?$/.test(url)) {
-      table.problems.error(table.table('services').whereOf(name), `services.${name}: expected an http:// or https:// URL, found "${url}"`);
-    }
-  }
-  return { ...over, ...services };
+  return { ...over, ...urls };
 }
 
 // All of it. folder: where relative paths begin.
