@@ -463,6 +463,25 @@ void delivery_drain(struct app *a, struct link *l, uint32_t ms)
 
 /* --- the process is gone ---------------------------------------------------------------------- */
 
+static void log_lost(const struct app *a, uint32_t messages, const char *of)
+{
+    a->edge->stats.lost += messages;
+    if (messages)
+        log_event(&a->edge->log, LOG_WARN, "events.lost", F_TEXT("app", app_name(a)),
+                  F_UINT("messages", messages), F_NAME("of", of));
+}
+
+void delivery_end(struct app *a)
+{
+    struct list *it, *tmp;
+    uint32_t lost = 0;
+
+    LIST_EACH (&a->events.all, it, tmp)
+        lost += LIST_ITEM(it, struct event, order)->type == IPC_WS_MESSAGE;
+    log_lost(a, lost, "sockets of a gateway that stops");
+    events_done(&a->events);
+}
+
 struct tally {
     struct app *app;
     const struct order *verdict;
@@ -557,15 +576,19 @@ static void close_condemned(struct app *a, uint64_t id)
 {
     struct hold *h = hold_find(a, id);
     struct list *it, *tmp;
+    uint32_t lost = 0;
 
     if (!h || h->state == HOLD_OVER)
         return;
     LIST_EACH (&a->events.all, it, tmp) {
         struct event *e = LIST_ITEM(it, struct event, order);
 
-        if (e->id == id && is_of_hold(e))
-            drop_event(a, e);
+        if (e->id != id || !is_of_hold(e))
+            continue;
+        drop_event(a, e);
+        lost++;
     }
+    log_lost(a, lost, "a condemned socket");
     hold_leave(h, 1011, SLICE("a message of this socket ended the application repeatedly"));
     h->backend->closed(h, 1011, false,
                        SLICE("a message of this socket ended the application repeatedly"), 0);
@@ -591,13 +614,10 @@ static void log_tally(const struct tally *t)
     const struct app *a = t->app;
 
     a->edge->stats.redelivered += t->again;
-    a->edge->stats.lost += t->lost;
     if (t->again)
         log_event(&a->edge->log, LOG_INFO, "events.redeliver", F_TEXT("app", app_name(a)),
                   F_UINT("events", t->again));
-    if (t->lost)
-        log_event(&a->edge->log, LOG_WARN, "events.lost", F_TEXT("app", app_name(a)),
-                  F_UINT("messages", t->lost), F_NAME("of", "plain sockets, closed"));
+    log_lost(a, t->lost, "sockets that ended with the worker");
 }
 
 void delivery_gone(struct link *l, const struct order *verdict)

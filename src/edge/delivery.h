@@ -56,6 +56,8 @@ void delivery_serve(struct app *a, struct link *l);
 void delivery_drain(struct app *a, struct link *l, uint32_t ms);
 /* Its process is gone, and all it wrote was heard. */
 void delivery_gone(struct link *l, const struct order *verdict);
+/* The edge ends: what was never acknowledged is lost, and said to be. */
+void delivery_end(struct app *a);
 /* The code cannot run: requests that wait are answered. */
 void delivery_broken(struct app *a);
 

@@ -194,7 +194,7 @@ static void app_free(struct app *a)
         link_free(LIST_ITEM(it, struct link, in_app));
     timer_del(a->edge->loop, &a->alarm_timer);
     websocket_cut(&a->goodbyes);
-    events_done(&a->events);
+    delivery_end(a);
     alarms_done(&a->alarms);
     actors_done(&a->actors);
     blob_unref(a->broken);
