@@ -1,6 +1,7 @@
 // The demo as people use it: two windows of a browser chat, the worker is killed in between.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -14,17 +15,20 @@ const QUIET = [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 let server;
+let state;
 let browser;
 const problems = [];
 
 before(async () => {
     assert.ok(existsSync(executablePath), `${executablePath} is missing: install Debian's package chromium, or set CHROMIUM`);
-    server = await Holdfast.dev(CHAT, { args: ['--actor-idle-ms', '1000', '--worker-idle-ms', '2000'] });
+    state = mkdtempSync(join(tmpdir(), 'holdfast-chat-'));
+    server = await Holdfast.dev(CHAT, { state, args: ['--actor-idle-ms', '1000', '--worker-idle-ms', '2000'] });
     browser = await chromium.launch({ executablePath, args: QUIET });
 });
 after(async () => {
     await browser?.close();
     assert.equal((await server.stop()).code, 0);
+    rmSync(state, { recursive: true, force: true });
     assert.deepEqual(problems, [], 'errors in the page');
 });
 
@@ -57,7 +61,7 @@ async function say(page, text) {
     await page.press('#text', 'Enter');
 }
 
-const hears = (page, text) => page.waitForSelector(`.bubble:has-text(${JSON.stringify(text)})`);
+const hears = (page, text) => page.waitForSelector(`.message:not(.pending) .bubble:has-text(${JSON.stringify(text)})`);
 const counts = (page, n) => page.waitForFunction((want) => document.querySelectorAll('#people li').length === want, n);
 
 test('two windows see each other, chat, type, and survive the death of the worker', async () => {
@@ -147,7 +151,7 @@ test('when the whole program restarts, pages come back by themselves and send wh
 
     await say(ada, 'before');
     await hears(ada, 'before');
-    const { port, state } = server;
+    const { port } = server;
 
     await server.stop('SIGKILL');
     await ada.waitForSelector('.link[data-state=waiting]');

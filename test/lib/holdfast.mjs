@@ -140,7 +140,7 @@ export class Holdfast {
         this.#child.kill(name);
     }
 
-    /** Ends it as Ctrl-C does; resolves with the exit status. */
+    /** Ends it as Ctrl-C does; resolves with the exit status. Its state goes, unless the test named a folder for it. */
     async stop(signal = 'SIGINT') {
         if (!this.exit) {
             this.#child.kill(signal);
@@ -150,6 +150,10 @@ export class Holdfast {
             clearTimeout(late);
         }
         if (this.#ownState) rmSync(this.#ownState, { recursive: true, force: true });
+        // A build with sanitizers: what they found would else be hidden by a new worker.
+        const found = this.log.match(/^.*(?:ERROR: \w+Sanitizer|runtime error:)[^]{0,3000}/m);
+
+        if (found) throw new Error(found[0]);
         return this.exit;
     }
 }
