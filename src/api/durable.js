@@ -9,7 +9,8 @@ import { Response } from './response.js';
 import { passByReference, reachActor, rpcProperty } from './rpc.js';
 import { watchedResponse } from './durable_body.js';
 import { finish, wrongArgument } from './webidl.js';
-import { End, sockets, transfer } from './websocket.js';
+import { sockets, transfer } from './websocket.js';
+import { End } from './websocket_end.js';
 
 export { asleep, commitFailed } from './actor.js';
 
