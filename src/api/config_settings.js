@@ -55,7 +55,7 @@ export function overlay(tree, sets) {
 function put(table, key, where, kind, text) {
   if (kind === 'list' && key === 'services') return putService(table, where, text);
   if (kind !== 'list') {
-    table.keys.set(key, { where, node: { kind, where, value: kind === 'number' ? Number(text) : text } });
+    table.keys.set(key, { where, node: { kind, where, value: kind === 'number' ? Number(text) : kind === 'boolean' || text } });
     return;
   }
   if (table.keys.get(key)?.node.kind !== 'list') table.keys.set(key, { where, node: { kind: 'list', where, items: [] } });
@@ -74,13 +74,43 @@ function putService(table, where, text) {
 // A path of the configuration: from the file's folder, or from the working folder when the command line gave it.
 export const place = (table, key, path, folder) => (table.whereOf(key).startsWith('--') ? absolute(path) : join(folder, path));
 
-function readListeners(table) {
-  const listeners = table.tables('listen').map((item) => {
-    const one = { host: item.string('host') ?? '127.0.0.1', port: item.integer('port', { max: 65535 }) ?? 8787 };
+function readTls(table, folder) {
+  const certificates = table.tables('certificates', { required: 'a list of tables {cert, key}' }).map((one) => {
+    const cert = one.string('cert', { required: 'a PEM file with the certificate and its chain' });
+    const key = one.string('key', { required: 'a PEM file with the private key' });
 
-    item.rest();
-    return one;
+    one.rest();
+    return { cert: cert && place(one, 'cert', cert, folder), key: key && place(one, 'key', key, folder) };
   });
+  const min_version = table.string('min_version', { oneOf: ['1.2', '1.3'] }) ?? '1.2';
+
+  table.rest();
+  return { certificates, min_version };
+}
+
+// `host = "unix:PATH"` is a Unix socket.
+function readSocket(item, host, folder) {
+  const text = item.string('mode', { match: /^[0-7]{3,4}$/, expected: 'the mode as octal digits, such as "660"' }) ?? '600';
+
+  if (item.has('port')) item.problems.error(item.whereOf('port'), `${item.name}.port: a Unix socket has no port`);
+  item.allow('port');
+  return { host, port: 0, path: place(item, 'host', host.slice('unix:'.length), folder), mode: parseInt(text, 8) };
+}
+
+function readListener(item, folder) {
+  const host = item.string('host', { match: /^(?!unix:$)/, expected: 'an address or "unix:PATH"' }) ?? '127.0.0.1';
+  const https = item.boolean('https') ?? false;
+  const one = host.startsWith('unix:') ? readSocket(item, host, folder)
+    : { host, port: item.integer('port', { max: 65535 }) ?? 8787 };
+
+  if (item.has('tls')) one.tls = readTls(item.table('tls'), folder);
+  else if (https) one.tls = { local: true };
+  item.rest();
+  return one;
+}
+
+function readListeners(table, folder) {
+  const listeners = table.tables('listen').map((item) => readListener(item, folder));
 
   return listeners.length ? listeners : [{ host: '127.0.0.1', port: 8787 }];
 }
@@ -153,7 +183,7 @@ export function readServices(table, over = {}) {
 export function readSettings(table, folder) {
   const log = table.table('log');
   const settings = {
-    listen: readListeners(table),
+    listen: readListeners(table, folder),
     threads: table.integer('threads', { min: 1, max: THREADS_MAX }) ?? 0,
     state: place(table, 'state', table.string('state') ?? '.holdfast', folder),
     sandbox: table.string('sandbox', { oneOf: ['strict', 'auto', 'off'] }) ?? 'auto',

@@ -52,10 +52,32 @@ static unsigned word_of(const json_t *o, const char *key, const char *const *wor
     word_of(o, key, (const char *const[]){__VA_ARGS__},                                            \
             COUNT_OF(((const char *const[]){__VA_ARGS__})))
 
-static struct config_address address_of(const json_t *o)
+static void read_tls(struct config *c, struct config_address *at, const json_t *o)
 {
-    return (struct config_address){.host = text_of(o, "host"),
-                                   .port = (uint16_t)number_of(o, "port")};
+    const json_t *list = json_object_get(o, "certificates");
+
+    at->n_certificates = json_array_size(list);
+    at->certificates =
+        at->n_certificates ? own(c, at->n_certificates * sizeof *at->certificates) : NULL;
+    for (size_t i = 0; i < at->n_certificates; i++) {
+        const json_t *one = json_array_get(list, i);
+
+        at->certificates[i] =
+            (struct tls_certificate){.cert = text_of(one, "cert"), .key = text_of(one, "key")};
+    }
+    at->only_13 = WORD_OF(o, "min_version", "1.2", "1.3") == 1;
+    at->is_local = json_is_true(json_object_get(o, "local"));
+}
+
+static struct config_address address_of(struct config *c, const json_t *o)
+{
+    struct config_address at = {.host = text_of(o, "host"),
+                                .port = (uint16_t)number_of(o, "port"),
+                                .path = text_of(o, "path"),
+                                .mode = (uint16_t)number_of(o, "mode")};
+
+    read_tls(c, &at, json_object_get(o, "tls"));
+    return at;
 }
 
 static struct app_limits limits_of(const json_t *o)
@@ -187,8 +209,8 @@ static void read_gateway(struct config *c)
     c->n_listen = json_array_size(list);
     c->listen = mem_new(c->n_listen * sizeof *c->listen);
     for (size_t i = 0; i < c->n_listen; i++)
-        c->listen[i] = address_of(json_array_get(list, i));
-    c->control = address_of(json_object_get(c->doc, "control"));
+        c->listen[i] = address_of(c, json_array_get(list, i));
+    c->control = address_of(c, json_object_get(c->doc, "control"));
     c->threads = (unsigned)number_of(c->doc, "threads");
     c->max_connections = (uint32_t)number_of(c->doc, "max_connections");
     c->log_form = WORD_OF(log, "format", "text", "json") == 1 ? LOG_JSON : LOG_COLOR;

@@ -12,10 +12,17 @@
 #include "base/log.h"
 #include "edge/edge.h"
 #include "io/loop.h"
+#include "io/tls.h"
 
 struct config_address {
-    const char *host;
+    const char *host; /* as it was written; "unix:PATH" has a path as well */
     uint16_t port;
+    const char *path;
+    uint16_t mode;
+    struct tls_certificate *certificates; /* NULL: no TLS, unless it is `local` */
+    size_t n_certificates;
+    bool only_13;
+    bool is_local; /* TLS with a certificate for this machine, which the gateway makes */
 };
 
 struct config_app {

@@ -237,7 +237,7 @@ const char *options_kind(enum option option)
 {
     enum kind kind = rows[option].kind;
 
-    return kind == COUNT ? "number" : kind == LIST ? "list" : "string";
+    return kind == COUNT ? "number" : kind == LIST ? "list" : kind == SWITCH ? "boolean" : "string";
 }
 
 static void print_option(FILE *out, const struct row *row)

@@ -16,6 +16,7 @@
 
 #include "app/gateway_load.h"
 #include "app/gateway_watch.h"
+#include "io/certificate.h"
 #include "io/stderr.h"
 #include "wire/pulse.h"
 
@@ -29,6 +30,9 @@ struct run {
     struct edge *edges[PULSE_LINKS];
     pthread_t threads[PULSE_LINKS];
     unsigned n;
+    struct tls_seed tls_seed;
+    struct certificate_files local; /* what --https made */
+    struct tls_certificate local_certificate;
     uint16_t *ports; /* of config->listen, as the system gave them */
     struct signals *signals;
     struct watcher *watcher;
@@ -86,16 +90,25 @@ static unsigned count_edges(const struct run *r, const struct config *c)
     return is_dev(r) ? 1 : (unsigned)MAX(1, MIN(processors, PULSE_LINKS));
 }
 
+static bool is_secure(const struct config_address *at)
+{
+    return at->certificates || at->is_local;
+}
+
 static void announce(struct run *r)
 {
     const struct config *c = r->loaded->config;
 
     r->is_ready = true;
     for (size_t i = 0; i < c->n_listen; i++) {
-        bool v6 = strchr(c->listen[i].host, ':') != NULL;
+        const struct config_address *at = &c->listen[i];
+        const bool v6 = strchr(at->host, ':') != NULL;
 
-        printf("ready http://%s%s%s:%u\n", v6 ? "[" : "", c->listen[i].host, v6 ? "]" : "",
-               r->ports[i]);
+        if (at->path)
+            printf("ready %s\n", at->host);
+        else
+            printf("ready http%s://%s%s%s:%u\n", is_secure(at) ? "s" : "", v6 ? "[" : "", at->host,
+                   v6 ? "]" : "", r->ports[i]);
     }
     (void)fflush(stdout);
 }
@@ -167,22 +180,74 @@ static int listen_at(struct run *r, enum edge_door door, const struct config_add
                      uint16_t *ret_port, struct err_note *note)
 {
     struct err_note why = {0};
-    uint16_t port = at->port;
+    const struct tls_options tls = {.certificates = at->certificates,
+                                    .n_certificates = at->n_certificates,
+                                    .only_13 = at->only_13,
+                                    .seed = &r->tls_seed};
+    struct edge_address a = {.host = at->host,
+                             .port = at->port,
+                             .path = at->path,
+                             .mode = at->mode,
+                             .tls = at->certificates ? &tls : NULL};
 
-    for (unsigned i = 0; i < r->n; i++)
-        if (edge_listen(r->edges[i], door, at->host, port, &port, &why) < 0)
+    for (unsigned i = 0; i < r->n; i++) {
+        const int result = edge_listen(r->edges[i], door, &a, &a.port, &why);
+
+        if (result == -ERR_CONFIG)
+            return err_notef(note, result, "%s", why.text);
+        if (result < 0)
             return err_notef(note, -ERR_OS,
                              "%s\n  choose another address: --port N (0 takes a free one), --host "
                              "H, or the configuration",
                              why.text);
-    *ret_port = port;
+    }
+    *ret_port = a.port;
     return 0;
+}
+
+/* A certificate for this machine, and how people make their browser believe it. */
+static int make_local(struct run *r, struct config_address *at, const char *state,
+                      struct err_note *note)
+{
+    char folder[480];
+    bool is_new = false;
+    int result;
+
+    (void)snprintf(folder, sizeof(folder), "%s/.tls", state);
+    result = folder_make(folder, note);
+    if (result >= 0)
+        result = certificate_local(folder, &r->local, &is_new, note);
+    if (result < 0)
+        return result;
+    r->local_certificate = (struct tls_certificate){r->local.cert, r->local.key};
+    at->certificates = &r->local_certificate;
+    at->n_certificates = 1;
+    (void)fprintf(stderr,
+                  "%s %s can sign for localhost only.\n"
+                  "  curl: --cacert FILE   node: NODE_EXTRA_CA_CERTS=FILE   browsers: import it "
+                  "as an authority\n",
+                  is_new ? "A new authority, to be trusted once:" : "The authority to trust:",
+                  r->local.authority);
+    return 0;
+}
+
+static int make_locals(struct run *r, const struct config *c, struct err_note *note)
+{
+    const char *state = json_string_value(json_object_get(c->doc, "state"));
+    int result = 0;
+
+    for (size_t i = 0; i < c->n_listen && result >= 0; i++)
+        if (c->listen[i].is_local)
+            result = make_local(r, &c->listen[i], state, note);
+    return result;
 }
 
 static int listen_all(struct run *r, const struct config *c, struct err_note *note)
 {
     uint16_t control = 0;
-    int result = 0;
+    int result = make_locals(r, c, note);
+
+    tls_seed_make(r->loops[0], &r->tls_seed);
 
     r->ports = mem_new(c->n_listen * sizeof *r->ports);
     for (size_t i = 0; i < c->n_listen && result >= 0; i++)
@@ -298,9 +363,19 @@ static void check_fixed(struct run *r, const struct config *new)
                       F_NAME("why", "a restart is needed for it"));
 }
 
+/* The files may be new though their names are the same. */
+static void reload_certificates(struct run *r, const struct config *new)
+{
+    for (size_t i = 0; i < MIN(new->n_listen, r->loaded->config->n_listen); i++)
+        if (new->listen[i].certificates)
+            edge_certify(r->edges[0], i, new->listen[i].certificates,
+                         new->listen[i].n_certificates);
+}
+
 static void reload(struct run *r, struct loaded *take_x)
 {
     check_fixed(r, take_x->config);
+    reload_certificates(r, take_x->config);
     for (size_t i = 0; i < take_x->config->n_apps; i++)
         reload_app(r, &take_x->apps[i]);
     loaded_free(r->loaded);

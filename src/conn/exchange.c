@@ -5,6 +5,7 @@
 
 #include "conn/http1_int.h"
 #include "conn/websocket.h"
+#include "io/tls.h"
 #include "wire/ws.h"
 
 /* --- the request ------------------------------------------------------------------------------ */
@@ -68,6 +69,8 @@ struct exchange *exchange__new(struct connection *c, const struct http1_head *he
 
     x->connection = c;
     copy_request(x, head, key);
+    x->request.tls_version = tls_version(c->stream);
+    x->request.tls_cipher = tls_cipher(c->stream);
     x->has_body_ended = head->body == HTTP1_BODY_NONE;
     x->wants_continue = head->expects_continue && !x->has_body_ended;
     x->is_last = !head->keep_alive;

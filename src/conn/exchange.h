@@ -52,8 +52,10 @@ struct exchange_request {
     size_t n_fields;
     uint64_t length;
     enum exchange_body body;
-    uint8_t minor; /* HTTP/1.minor: 0 or 1 */
-    bool upgrade;  /* asks for a WebSocket, and well: exchange_upgrade() will work */
+    uint8_t minor;           /* HTTP/1.minor: 0 or 1 */
+    const char *tls_version; /* "TLSv1.3"; NULL when the connection is not encrypted */
+    const char *tls_cipher;
+    bool upgrade; /* asks for a WebSocket, and well: exchange_upgrade() will work */
 };
 
 const struct exchange_request *exchange_request(const struct exchange *x);

@@ -19,6 +19,7 @@
 #include "edge/target.h"
 #include "io/listen.h"
 #include "io/stream.h"
+#include "io/tls.h"
 #include "wire/pulse.h"
 
 /* --- mails between edges and the fleet -------------------------------------------------------- */
@@ -269,6 +270,8 @@ static bool obey(struct edge *e, struct app *a, struct order *o)
     case ORDER_BROKEN:
         obey_broken(a, span_slice(o->text));
         break;
+    case ORDER_CERTIFY: /* its `app` is a listener: obeyed before */
+        break;
     case ORDER_STOP:
         edge_leave(e);
         break;
@@ -276,8 +279,15 @@ static bool obey(struct edge *e, struct app *a, struct order *o)
     return false;
 }
 
+static void certify(struct edge *e, const struct order *o);
+
 void edge_obey(struct edge *e, struct order *take_o)
 {
+    if (take_o->kind == ORDER_CERTIFY) {
+        certify(e, take_o);
+        order_free(take_o);
+        return;
+    }
     if (!obey(e, take_o->app < e->n_apps ? e->apps[take_o->app] : NULL, take_o))
         order_free(take_o);
 }
@@ -393,36 +403,121 @@ struct edge_listener *edge_open_door(struct edge *e, enum edge_door door)
     return li;
 }
 
-static void log_listener(struct edge *e, enum edge_door door, const char *host, uint16_t port)
+static void log_listener(struct edge *e, enum edge_door door, const struct edge_address *a,
+                         uint16_t port)
 {
     char at[128];
 
-    (void)snprintf(at, sizeof(at), "%s:%u", host, port);
+    (void)snprintf(at, sizeof(at), a->path ? "%s" : "%s:%u", a->path ? a->path : a->host, port);
     log_event(&e->log, LOG_INFO, "edge.listen",
               F_NAME("door", door == EDGE_CONTROL ? "control" : "public"), F_NAME("at", at),
               F_UINT("edges", e->count));
 }
 
-int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t port,
+/* The client's mistake, and told as one. */
+static void on_tls_failed(void *arg, const struct stream *s, struct slice why)
+{
+    const struct edge_listener *li = arg;
+    char address[64];
+
+    log_event(&li->edge->log, log_level_of(-ERR_TLS), "tls.failed",
+              F_TEXT("peer", stream_peer(s, address, NULL)), F_TEXT("why", why));
+}
+
+static const struct tls_ops tls_facts = {.failed = on_tls_failed};
+
+static int open_listener(struct edge_listener *li, const struct edge_address *at,
+                         struct err_note *note)
+{
+    struct edge *e = li->edge;
+    const size_t nth = (size_t)(li - e->listeners);
+    struct listen_options o = {.host = at->host,
+                               .port = at->port,
+                               .shared = e->index > 0,
+                               .path = at->path,
+                               .mode = at->mode};
+
+    if (at->path && e->index > 0)
+        o.sibling = e->siblings[0]->listeners[nth].listener;
+    if (at->tls) {
+        li->tls = tls_open(e->loop, at->tls, &tls_facts, li, note);
+        if (!li->tls)
+            return -ERR_CONFIG;
+    }
+    o.tls = li->tls;
+    li->listener = listen_open(e->loop, &o, &listen_facts, li, note);
+    return li->listener ? 0 : -ERR_OS;
+}
+
+int edge_listen(struct edge *e, enum edge_door door, const struct edge_address *at,
                 uint16_t *ret_port, struct err_note *note)
 {
-    const struct listen_options o = {.host = host, .port = port, .shared = e->index > 0};
     struct edge_listener *li = edge_open_door(e, door);
+    int r;
 
     if (!li)
         return err_notef(note, -ERR_CONFIG, "more than %d listeners", EDGE_LISTENERS);
-    li->listener = listen_open(e->loop, &o, &listen_facts, li, note);
-    if (!li->listener) {
+    r = open_listener(li, at, note);
+    if (r < 0) {
+        tls_close(li->tls);
         http1_server_close(li->http);
         e->n_listeners--;
-        return -ERR_OS;
+        return r;
     }
-    port = listen_port(li->listener);
     if (ret_port)
-        *ret_port = port;
+        *ret_port = listen_port(li->listener);
     if (e->index == 0)
-        log_listener(e, door, host, port);
+        log_listener(e, door, at, listen_port(li->listener));
     return 0;
+}
+
+/* --- certificates ----------------------------------------------------------------------------- */
+
+enum { CERTIFICATES_MAX = 256 };
+
+static size_t parse_certificates(struct slice text, struct tls_certificate *ret)
+{
+    size_t n = 0;
+
+    while (n < CERTIFICATES_MAX && text.n) {
+        struct slice cert, key;
+
+        (void)slice_split(&text, 0, &cert);
+        (void)slice_split(&text, 0, &key);
+        ret[n++] = (struct tls_certificate){(const char *)cert.p, (const char *)key.p};
+    }
+    return n;
+}
+
+static void certify(struct edge *e, const struct order *o)
+{
+    struct tls_certificate list[CERTIFICATES_MAX];
+    const size_t n = parse_certificates(span_slice(o->text), list);
+    struct tls *t = o->app < e->n_listeners ? e->listeners[o->app].tls : NULL;
+    struct err_note note = {0};
+
+    if (!t)
+        return;
+    if (tls_reload(t, list, n, &note) < 0)
+        log_event(&e->log, LOG_ERROR, "tls.unchanged", F_NAME("why", note.text));
+    else if (e->index == 0)
+        log_event(&e->log, LOG_INFO, "tls.reload", F_UINT("listener", o->app),
+                  F_UINT("certificates", n));
+}
+
+void edge_certify(struct edge *e, size_t nth, const struct tls_certificate *certificates, size_t n)
+{
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    for (size_t i = 0; i < MIN(n, (size_t)CERTIFICATES_MAX); i++) {
+        (void)buf_add(&text, slice_make(certificates[i].cert, strlen(certificates[i].cert) + 1));
+        (void)buf_add(&text, slice_make(certificates[i].key, strlen(certificates[i].key) + 1));
+    }
+    for (unsigned i = 0; i < e->count; i++)
+        edge_order(e->siblings[i], (struct order){.kind = ORDER_CERTIFY, .app = (unsigned)nth},
+                   buf_slice(&text));
+    buf_done(&text);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -658,6 +753,8 @@ void edge_free(struct edge *e)
     leave_holds(e);
     for (size_t i = 0; i < e->n_listeners; i++)
         http1_server_close(e->listeners[i].http);
+    for (size_t i = 0; i < e->n_listeners; i++)
+        tls_close(e->listeners[i].tls);
     timer_del(e->loop, &e->stop_check);
     edge_done(e);
     e->gone = true;

@@ -19,6 +19,8 @@
 
 struct edge;
 struct loop;
+struct tls_certificate;
+struct tls_options;
 
 /* --- an application --------------------------------------------------------------------------- */
 
@@ -149,12 +151,27 @@ enum edge_door {
     EDGE_CONTROL, /* /metrics, /healthz, /readyz */
 };
 
+struct edge_address {
+    const char *host;
+    uint16_t port;
+    const char *path;              /* a Unix socket instead of both */
+    uint16_t mode;                 /* of the path; 0: 0600 */
+    const struct tls_options *tls; /* NULL: none */
+};
+
 /*
- * Accepts at host:port (port 0: any, *ret_port says which; siblings then listen at that one).
- * -ERR_OS with the note saying why (in use, not permitted, no such address).
+ * Accepts there (port 0: any, *ret_port says which; siblings then listen at that one). All edges
+ * are given the same addresses in the same order, edge 0 first. -ERR_OS with the note saying why
+ * (in use, not permitted, no such address), -ERR_CONFIG: a certificate cannot be used.
  */
-int edge_listen(struct edge *e, enum edge_door door, const char *host, uint16_t port,
+int edge_listen(struct edge *e, enum edge_door door, const struct edge_address *at,
                 uint16_t *ret_port, struct err_note *note);
+
+/*
+ * The nth edge_listen() (from 0) takes these certificates for new connections, on all edges; what
+ * was wrong with them is logged, and the old ones stay. On edge 0's loop.
+ */
+void edge_certify(struct edge *e, size_t nth, const struct tls_certificate *certificates, size_t n);
 
 /*
  * New code or configuration for the application of that name, on edge 0's loop. The new

@@ -93,6 +93,8 @@ enum order_kind {
     ORDER_GONE,  /* its process is gone; why, guilty and begun say how */
     ORDER_SETTINGS, /* new settings */
     ORDER_BROKEN,   /* the code cannot run: text. Without text: it may be tried again */
+    ORDER_CERTIFY,  /* listener `app` reads its certificates again: text, names of files, each with
+                       its NUL */
     ORDER_STOP,     /* leave: close what is held, then report */
 };
 
@@ -147,6 +149,7 @@ struct edge_listener {
     enum edge_door door;
     struct listener *listener;
     struct http1_server *http;
+    struct tls *tls; /* NULL: none */
 };
 
 struct edge {

@@ -108,7 +108,7 @@ static void put_url(struct buf *b, const struct exchange_request *rq)
         (void)buf_add(b, rq->target);
         return;
     }
-    (void)buf_add(b, SLICE("http://"));
+    (void)buf_add(b, rq->tls_version ? SLICE("https://") : SLICE("http://"));
     (void)buf_add(b, host);
     (void)buf_add(b, target_path(rq->target));
 }
@@ -131,6 +131,9 @@ static void put_cf(struct buf *b, const struct exchange_request *rq, struct slic
 {
     (void)buf_add(b, SLICE("{\"clientIp\":"));
     (void)enc_json(b, peer);
+    if (rq->tls_version)
+        (void)buf_addf(b, ",\"tlsVersion\":\"%s\",\"tlsCipher\":\"%s\"", rq->tls_version,
+                       rq->tls_cipher);
     (void)buf_addf(b, ",\"httpProtocol\":\"HTTP/1.%u\",\"colo\":\"LOCAL\"}", rq->minor);
 }
 

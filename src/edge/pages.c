@@ -197,15 +197,17 @@ static bool is_same_origin(const struct exchange *x)
 {
     const struct slice *site = exchange_find(x, SLICE("Sec-Fetch-Site"));
     const struct slice *origin = exchange_find(x, SLICE("Origin"));
-    struct slice o = origin ? *origin : SLICE_NONE;
+    const struct slice o = origin ? *origin : SLICE_NONE;
+    const struct slice scheme =
+        exchange_request(x)->tls_version ? SLICE("https://") : SLICE("http://");
 
     if (site && !slice_eq(*site, SLICE("same-origin")) && !slice_eq(*site, SLICE("none")))
         return false;
     if (!origin)
         return true;
-    if (!slice_starts(o, SLICE("http://")))
+    if (!slice_starts(o, scheme))
         return false;
-    return slice_eq(slice_sub(o, 7, SIZE_MAX), exchange_request(x)->host);
+    return slice_eq(slice_sub(o, scheme.n, SIZE_MAX), exchange_request(x)->host);
 }
 
 /* A page of another site must not reach these through its visitor's browser. */

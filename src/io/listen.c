@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "io/io_int.h"
+#include "io/tls.h"
 
 enum {
     BACKLOG = 4096,
     BUDGET = 64,
     RETRY_MS = 100,
+    UNIX_MODE = 0600,
 };
 
 struct listener {
@@ -30,6 +32,7 @@ struct listener {
     char *path; /* NULL: TCP */
     uint32_t budget;
     uint32_t max_out;
+    struct tls *tls;
     int spare_fd;
     uint16_t port;
     bool is_readable; /* connections may wait */
@@ -93,7 +96,8 @@ static void accept_some(struct listener *li)
         } else if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
             turn_away(li);
         } else if (fd >= 0) {
-            s = stream_open(li->loop, fd, li->max_out);
+            s = li->tls ? tls_accept(li->tls, fd, li->max_out)
+                        : stream_open(li->loop, fd, li->max_out);
             if (s)
                 li->ops->accepted(li->arg, s);
             else
@@ -260,16 +264,33 @@ static int listen_unix(const struct listen_options *o, struct err_note *note)
     memcpy(a.sun_path, o->path, strlen(o->path));
     remove_stale(&a);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
+    /* The mode of the socket is that of the path, minus the umask, from its first moment on. */
+    if (fd < 0 || fchmod(fd, o->mode ? o->mode : UNIX_MODE) < 0 ||
+        bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
+        chmod(o->path, o->mode ? o->mode : UNIX_MODE) < 0 ||
         listen(fd, o->backlog ? o->backlog : BACKLOG) < 0)
         return fail(fd, note, "listen at", o->path);
     return fd;
 }
 
+static int listen_too(const struct listener *sibling, struct err_note *note)
+{
+    const int fd = fcntl(sibling->watch.fd, F_DUPFD_CLOEXEC, 0);
+
+    return fd < 0 ? fail(fd, note, "listen as well at", "a Unix socket") : fd;
+}
+
+static int open_socket(const struct listen_options *o, struct err_note *note)
+{
+    if (o->sibling)
+        return listen_too(o->sibling, note);
+    return o->path ? listen_unix(o, note) : listen_tcp(o, note);
+}
+
 struct listener *listen_open(struct loop *l, const struct listen_options *o,
                              const struct listen_ops *ops, void *arg, struct err_note *note)
 {
-    const int fd = o->path ? listen_unix(o, note) : listen_tcp(o, note);
+    const int fd = open_socket(o, note);
     struct listener *li;
 
     if (fd < 0)
@@ -281,11 +302,12 @@ struct listener *listen_open(struct loop *l, const struct listen_options *o,
         .loop = l,
         .ops = ops,
         .arg = arg,
-        .path = o->path ? slice_dup(slice_str(o->path)) : NULL,
+        .path = o->path && !o->sibling ? slice_dup(slice_str(o->path)) : NULL,
+        .tls = o->tls,
         .budget = o->budget ? o->budget : BUDGET,
         .max_out = o->max_out,
         .spare_fd = open_spare(),
-        .port = o->path ? 0 : port_of(fd),
+        .port = o->path || o->sibling ? 0 : port_of(fd),
     };
     if (watch_start(l, &li->watch, EPOLLIN) < 0) {
         (void)err_notef(note, -ERR_OS, "cannot watch a listener: %s", strerror(errno));

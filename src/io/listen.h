@@ -12,12 +12,17 @@
 #include "io/stream.h"
 
 struct listener;
+struct tls;
 
 struct listen_options {
     const char *host; /* "127.0.0.1", "::1", "::" (both families), "0.0.0.0", "localhost" */
     uint16_t port;    /* 0: any */
     bool shared;      /* another listener of ours has this port already: a sibling loop's */
     const char *path; /* a Unix socket instead; a stale one is replaced */
+    uint16_t mode;    /* of the path; 0: 0600 */
+    /* Accepts at the same Unix socket as this one, of a sibling loop, instead of opening it. */
+    const struct listener *sibling;
+    struct tls *tls;  /* borrowed, NULL: none. What is accepted is tls_accept()ed */
     int backlog;      /* 0: 4096 */
     uint32_t budget;  /* accepts a tick; 0: 64 */
     uint32_t max_out; /* of the streams, see stream_open() */

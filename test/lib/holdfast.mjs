@@ -83,7 +83,7 @@ export class Holdfast {
     }
 
     async #ready() {
-        const port = () => Number(this.out.match(/^ready http:\/\/[^\s]*:(\d+)$/m)?.[1]);
+        const port = () => Number(this.out.match(/^ready https?:\/\/[^\s]*:(\d+)$/m)?.[1]);
 
         await until('ready', () => port() || this.exit, START_MS).catch(() => {});
         this.port = port();

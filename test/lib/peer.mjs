@@ -2,6 +2,7 @@
 // Nothing is corrected or added, so that a test can say what no proper client would.
 import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 const HEAR_MS = 5000;
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -18,25 +19,29 @@ export function show(bytes, most = 200) {
 
 export class Peer {
     #socket;
+    #plain; // the connection below TLS
     #heard = Buffer.alloc(0);
     #parts = []; // heard since, not yet joined
     #ended = null; // 'end' or the error
     #wake = () => {};
 
-    static open(port, host = '127.0.0.1') {
+    /** tls: speaks TLS, with a server whose certificate nobody has to know. */
+    static open(port, { host = '127.0.0.1', tls = false } = {}) {
         return new Promise((resolve, reject) => {
-            const socket = connect({ port, host, noDelay: true, allowHalfOpen: true });
+            const plain = connect({ port, host, noDelay: true, allowHalfOpen: true });
+            const socket = tls ? connectTls({ socket: plain, allowHalfOpen: true, rejectUnauthorized: false }) : plain;
 
             socket.once('error', reject);
-            socket.once('connect', () => {
+            socket.once(tls ? 'secureConnect' : 'connect', () => {
                 socket.off('error', reject);
-                resolve(new Peer(socket));
+                resolve(new Peer(socket, plain));
             });
         });
     }
 
-    constructor(socket) {
+    constructor(socket, plain = socket) {
         this.#socket = socket;
+        this.#plain = plain;
         socket.on('data', (bytes) => {
             this.#parts.push(bytes);
             this.#wake();
@@ -72,7 +77,7 @@ export class Peer {
 
     /** The connection is dropped with a reset. */
     reset() {
-        this.#socket.resetAndDestroy();
+        this.#plain.resetAndDestroy();
     }
 
     close() {

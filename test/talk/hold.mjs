@@ -54,7 +54,7 @@ function sameHead(step, head) {
     }
 }
 
-export async function hold(talk, port, { single = false } = {}) {
+export async function hold(talk, port, { single = false, tls = false } = {}) {
     const peers = new Map();
     let name = 'first';
     let head = null;
@@ -86,7 +86,7 @@ export async function hold(talk, port, { single = false } = {}) {
                 name = step.name;
                 continue;
             }
-            if (!peers.has(name)) peers.set(name, await Peer.open(port));
+            if (!peers.has(name)) peers.set(name, await Peer.open(port, { tls }));
             try {
                 await verbs[step.verb](peers.get(name), step);
             } catch (error) {
