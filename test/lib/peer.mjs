@@ -84,6 +84,16 @@ export class Peer {
         this.#socket.destroy();
     }
 
+    /** Nothing is read any more, so that the other side's buffers fill. */
+    pause() {
+        this.#socket.pause();
+    }
+
+    /** on() is called when the connection is over. */
+    onEnd(on) {
+        this.#socket.on('close', on);
+    }
+
     /** What was heard and not taken yet. */
     get pending() {
         if (this.#parts.length) this.#heard = Buffer.concat([this.#heard, ...this.#parts.splice(0)]);
