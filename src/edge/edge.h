@@ -32,12 +32,12 @@ enum app_sandbox {
 
 /* 0 means the default in brackets. */
 struct app_limits {
-    uint32_t cpu_ms;           /* CPU time of one turn [30000] */
-    uint64_t memory_bytes;     /* resident memory of the worker process [512 MiB] */
-    uint32_t actor_idle_ms;    /* an instance without work goes to sleep after [10000] */
-    uint32_t process_idle_ms;  /* a process without instances is ended after [20000] */
-    uint32_t drain_ms;         /* a worker has this long to finish on a reload or stop [10000] */
-    uint32_t ready_ms;         /* the module's evaluation may take [20000] */
+    uint32_t cpu_ms;          /* CPU time of one turn [30000] */
+    uint64_t memory_bytes;    /* resident memory of the worker process [512 MiB] */
+    uint32_t actor_idle_ms;   /* an instance without work goes to sleep after [10000] */
+    uint32_t process_idle_ms; /* a process without instances is ended after [20000] */
+    uint32_t drain_ms; /* a worker has this long to finish on a reload or stop [10000; dev: 1000] */
+    uint32_t ready_ms; /* the module's evaluation may take [20000] */
     uint32_t message_bytes;    /* one WebSocket message [32 MiB] */
     uint64_t request_bytes;    /* one request body [100 MiB] */
     uint32_t send_queue_bytes; /* what may wait for one slow client before it is closed; at least a

@@ -52,13 +52,13 @@ static void fill_sockets(struct app_sockets *l)
     DEFAULT(deflate_bytes, 1024);
 }
 
-static void fill_defaults(struct app_limits *l)
+static void fill_defaults(struct app_limits *l, bool dev)
 {
     DEFAULT(cpu_ms, 30000);
     DEFAULT(memory_bytes, 512ull << 20);
     DEFAULT(actor_idle_ms, 10000);
     DEFAULT(process_idle_ms, 20000);
-    DEFAULT(drain_ms, 10000);
+    DEFAULT(drain_ms, dev ? 1000 : 10000);
     DEFAULT(ready_ms, 20000);
     DEFAULT(message_bytes, 32u << 20);
     DEFAULT(request_bytes, 100ull << 20);
@@ -82,7 +82,7 @@ struct settings *settings_new(const struct app_config *c)
     s->config.egress.resolve = own_list(s, c->egress.resolve);
     s->config.egress.ca_files = own_list(s, c->egress.ca_files);
     s->config.services = own_services(s, c);
-    fill_defaults(&s->config.limits);
+    fill_defaults(&s->config.limits, c->dev);
     fill_sockets(&s->config.sockets);
     return s;
 }
