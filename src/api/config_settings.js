@@ -21,7 +21,10 @@ const SOCKETS = {
   compression_level: [1, 1, 9],
   compression_bits: [15, 9, 15],
   compression_bytes: [1024, 1, 32 << 20],
+  message_rate: [0, 0, 30_000],
+  message_burst: [0, 0, 30_000],
 };
+const ORIGIN = /^(self|null|https?:\/\/(\*\.)?[^\s/*]+)$/i;
 const THREADS_MAX = 64;
 const HOST = /^[^\s/]+(\/\d{1,3})?$/;
 const RESOLVE = /^[^:\s]+:\d{1,5}:\S+$/;
@@ -140,11 +143,14 @@ export function readLimits(table, over = presets(LIMITS)) {
 }
 
 // What holds for WebSockets, over the given.
-export function readSockets(table, over = { ...presets(SOCKETS), compression: true, context_takeover: false }) {
+export function readSockets(table, over = { ...presets(SOCKETS), compression: true, context_takeover: false, origins: [], slow: 'close', slow_mark: '' }) {
   const sockets = { ...over };
 
   readNumbers(table, SOCKETS, sockets);
   for (const name of ['compression', 'context_takeover']) sockets[name] = table.boolean(name) ?? sockets[name];
+  if (table.has('origins')) sockets.origins = table.strings('origins', { match: ORIGIN, expected: '"https://example.com", "https://*.example.com", "self" or "null"' });
+  sockets.slow = table.string('slow', { oneOf: ['close', 'drop'] }) ?? sockets.slow;
+  sockets.slow_mark = table.string('slow_mark') ?? sockets.slow_mark;
   table.rest();
   return sockets;
 }

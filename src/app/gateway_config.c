@@ -95,11 +95,16 @@ static struct app_limits limits_of(const json_t *o)
     };
 }
 
-static struct app_sockets sockets_of(const json_t *o)
+static struct app_sockets sockets_of(struct config *c, const json_t *o)
 {
     const uint32_t ping_ms = (uint32_t)number_of(o, "ping_ms");
 
     return (struct app_sockets){
+        .origins = texts_of(c, o, "origins"),
+        .message_rate = (uint32_t)number_of(o, "message_rate"),
+        .message_burst = (uint32_t)number_of(o, "message_burst"),
+        .slow = (enum app_slow)WORD_OF(o, "slow", "close", "drop"),
+        .slow_mark = text_of(o, "slow_mark"),
         .ping_ms = ping_ms ? ping_ms : APP_NEVER,
         .pong_ms = (uint32_t)number_of(o, "pong_ms"),
         .uncompressed = !json_is_true(json_object_get(o, "compression")),
@@ -156,7 +161,7 @@ static struct config_app app_of(struct config *c, const json_t *o)
                 .name = text_of(o, "name"),
                 .state_dir = text_of(o, "state"),
                 .limits = limits_of(json_object_get(o, "limits")),
-                .sockets = sockets_of(json_object_get(o, "websocket")),
+                .sockets = sockets_of(c, json_object_get(o, "websocket")),
                 .assets = assets_of(c, json_object_get(o, "assets")),
                 .egress = egress_of(c, json_object_get(o, "egress")),
                 .eager = true,

@@ -19,7 +19,8 @@ struct transport;
 struct transport_ops {
     /* One whole message; bytes are valid (and writable) until it returns. Text is valid UTF-8. */
     void (*message)(void *arg, struct span bytes, bool binary);
-    /* After transport_send() queued more than half of the bound: the queue is empty again. */
+    /* After transport_send() queued more than half of the bound, or refused: the queue is empty
+     * again. */
     void (*drained)(void *arg);
     /* The peer said Close (clean; code 1005 and no reason when its frame was empty), or the
      * connection was lost or timed out (code 1006, not clean). Last. A Close that had no answer yet

@@ -253,12 +253,15 @@ static int websocket_send(struct transport *t, struct payload *p)
 
     if (!w->stream || has(w, SAID))
         return -ERR_CLOSED;
-    if (p->bytes.n > UINT32_MAX / 2 || (websocket__is_committed(w, p) && !has_room(w, p->bytes.n)))
+    if (p->bytes.n > UINT32_MAX / 2 ||
+        (websocket__is_committed(w, p) && !has_room(w, p->bytes.n))) {
+        w->facts |= PRESSED;
         return -ERR_SLOW_CONSUMER;
+    }
     frame = websocket__frame(w, p);
     make_room(w, frame->n);
     r = stream_push(w->stream, frame);
-    if (stream_pending(w->stream) > out_bytes(w) / 2)
+    if (r < 0 || stream_pending(w->stream) > out_bytes(w) / 2)
         w->facts |= PRESSED;
     return r;
 }
@@ -582,11 +585,17 @@ static const struct stream_ops facts_of_stream = {on_data, on_ended, on_sent, on
 
 /* --- silent peers ----------------------------------------------------------------------------- */
 
+/* How many units a time is at least. */
+static uint16_t at_least(uint32_t ms)
+{
+    return (uint16_t)(units(ms) + 1);
+}
+
 static void ask(struct websocket *w, uint16_t now)
 {
     w->facts |= PINGED;
     /* The pong has all of its time, however late the round came by. */
-    w->alive = (uint16_t)(now - units(w->options->ping_ms));
+    w->alive = (uint16_t)(now - at_least(w->options->ping_ms));
     pool__stats(w->options->pool)->pings++;
     (void)websocket_ping(&w->transport, SLICE_NONE);
 }
@@ -594,17 +603,17 @@ static void ask(struct websocket *w, uint16_t now)
 void websocket__look(struct websocket *w, uint16_t now)
 {
     const struct websocket_options *o = w->options;
-    const uint32_t silent = (uint32_t)(uint16_t)(now - w->alive) << WEBSOCKET__UNIT_SHIFT;
+    const uint16_t silent = (uint16_t)(now - w->alive), ping = at_least(o->ping_ms);
 
     if (o->ping_ms == 0 || has(w, SAID | HEARD))
         return;
     if (!is_decoding(w)) /* we do not listen: nobody can be heard */
         w->alive = now;
-    if (!is_decoding(w) || silent < o->ping_ms) {
+    if (!is_decoding(w) || silent < ping) {
         w->facts &= ~(uint32_t)PINGED;
     } else if (!has(w, PINGED)) {
         ask(w, now);
-    } else if (silent >= o->ping_ms + websocket_pong_ms(o)) {
+    } else if (silent >= ping + at_least(websocket_pong_ms(o))) {
         pool__stats(o->pool)->silent++;
         lose(w);
     }

@@ -14,6 +14,7 @@
 #include "edge/hold.h"
 #include "edge/inbound.h"
 #include "edge/link.h"
+#include "edge/origin.h"
 #include "edge/pages.h"
 #include "edge/settings.h"
 #include "edge/target.h"
@@ -305,6 +306,21 @@ static void to_worker(struct app *a, struct exchange *x)
                  peer.n ? slice_make(text, (size_t)n) : SLICE_NONE);
 }
 
+/* A handshake that a page of a foreign site makes in a browser. */
+static bool refuse_origin(struct app *a, struct exchange *x)
+{
+    const struct exchange_request *rq = exchange_request(x);
+    const struct slice *origin = rq->upgrade ? exchange_find(x, SLICE("Origin")) : NULL;
+
+    if (!origin || origin_is_allowed(a->settings->config.sockets.origins, *origin, rq->host))
+        return false;
+    a->edge->stats.origins_refused++;
+    log_event(&a->edge->log, LOG_INFO, "origin.refused", F_TEXT("app", app_name(a)),
+              F_TEXT("origin", *origin));
+    exchange_fail(x, -ERR_WS_ORIGIN, SLICE_NONE);
+    return true;
+}
+
 static void on_request(void *arg, struct exchange *x)
 {
     struct edge_listener *li = arg;
@@ -326,6 +342,8 @@ static void on_request(void *arg, struct exchange *x)
         return;
     }
     a = e->apps[index];
+    if (refuse_origin(a, x))
+        return;
     if (a->settings->config.dev && pages_dev(a, x))
         e->stats.requests_other++;
     else if (a->files && files_serve(a->files, rq, reply_to_client(x),

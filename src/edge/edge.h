@@ -44,8 +44,19 @@ struct app_limits {
                                   message [32 MiB] */
 };
 
+/* What happens to a message for a client whose queue is full. */
+enum app_slow {
+    APP_SLOW_CLOSE, /* the client is closed with 1013 */
+    APP_SLOW_DROP,  /* the message is dropped for it; `slow_mark` tells it when it reads again */
+};
+
 /* WebSockets of clients and to servers. 0 means the default in brackets. */
 struct app_sockets {
+    const char *const *origins; /* who may connect (edge/origin.h), NULL-terminated; NULL: all */
+    uint32_t message_rate;      /* messages a second of one client: more close it, 1008 [any] */
+    uint32_t message_burst;     /* that may come at once [as many as in a second] */
+    enum app_slow slow;
+    const char *slow_mark;  /* text that stands for dropped messages; NULL: none */
     uint32_t ping_ms;       /* a peer that was silent for so long is pinged [30000]; APP_NEVER */
     uint32_t pong_ms;       /* and given up when it stays silent for so long [20000] */
     bool uncompressed;      /* permessage-deflate (RFC 7692) is not agreed on */

@@ -4,6 +4,7 @@
 
 #include "conn/websocket.h"
 #include "edge/edge_int.h"
+#include "edge/settings.h"
 
 /* From a state (row) to these. */
 static const uint8_t legal[] = {
@@ -34,22 +35,6 @@ static struct edge *edge_of(const struct hold *h)
 
 /* --- facts of the transport ------------------------------------------------------------------- */
 
-static void on_message(void *arg, struct span bytes, bool binary)
-{
-    struct hold *h = arg;
-
-    edge_of(h)->stats.messages_in++;
-    edge_of(h)->stats.bytes_in += bytes.n;
-    h->backend->message(h, span_slice(bytes), binary);
-}
-
-static void on_drained(void *arg)
-{
-    struct hold *h = arg;
-
-    h->backend->drained(h);
-}
-
 /* The transport has nothing more to tell: after a half-open peer's Close it can still send. */
 static void let_go(struct hold *h)
 {
@@ -60,6 +45,72 @@ static void let_go(struct hold *h)
     if (h->transport)
         transport_release(h->transport);
     h->transport = NULL;
+}
+
+/* The peer did what it must not: a Close with the row's code is on its way. */
+static void fail(struct hold *h, int err)
+{
+    let_go(h);
+    h->backend->closed(h, (uint16_t)err_close_code(err), false, slice_str(err_text(err)), err);
+}
+
+/*
+ * One number a hold: rate_at is the moment from which it has all of its burst again, each message
+ * moves it on by its share of a second. In thirty-seconds of a millisecond, which come round after
+ * 37 hours: what is out of any message's reach is long past.
+ */
+static bool is_too_fast(struct hold *h)
+{
+    const struct app_sockets *s = &h->app->settings->config.sockets;
+    const uint32_t now = (uint32_t)(loop_now(edge_of(h)->loop) << 5);
+    uint32_t share, ahead;
+
+    if (s->message_rate == 0)
+        return false;
+    share = MAX(32000 / s->message_rate, 1);
+    ahead = h->rate_at - now;
+    if (ahead > share * s->message_burst)
+        ahead = 0;
+    if (ahead > share * (s->message_burst - 1))
+        return true;
+    h->rate_at = now + ahead + share;
+    return false;
+}
+
+static void on_message(void *arg, struct span bytes, bool binary)
+{
+    struct hold *h = arg;
+
+    if (is_too_fast(h)) {
+        edge_of(h)->stats.too_fast++;
+        (void)transport_close(h->transport, (uint16_t)err_close_code(-ERR_WS_RATE),
+                              slice_str(err_text(ERR_WS_RATE)));
+        fail(h, -ERR_WS_RATE);
+        return;
+    }
+    edge_of(h)->stats.messages_in++;
+    edge_of(h)->stats.bytes_in += bytes.n;
+    h->backend->message(h, span_slice(bytes), binary);
+}
+
+/* In the place of what was dropped. */
+static void send_mark(struct hold *h)
+{
+    struct payload p = {.bytes = slice_str(h->app->settings->config.sockets.slow_mark)};
+
+    h->missed = false;
+    if (p.bytes.n)
+        (void)transport_send(h->transport, &p);
+    payload_done(&p);
+}
+
+static void on_drained(void *arg)
+{
+    struct hold *h = arg;
+
+    if (h->missed)
+        send_mark(h);
+    h->backend->drained(h);
 }
 
 static void on_closed(void *arg, uint16_t code, bool clean, struct slice reason)
@@ -75,10 +126,7 @@ static void on_closed(void *arg, uint16_t code, bool clean, struct slice reason)
 
 static void on_failed(void *arg, int err)
 {
-    struct hold *h = arg;
-
-    let_go(h);
-    h->backend->closed(h, (uint16_t)err_close_code(err), false, slice_str(err_text(err)), err);
+    fail(arg, err);
 }
 
 /* Its last event was told with closed(); whoever waits for that event frees it. */
@@ -225,7 +273,8 @@ void hold_pace(struct hold *h)
 
 /* --- speaking --------------------------------------------------------------------------------- */
 
-/* Fan-out bounds and closes: nobody else waits for a client that does not read. */
+/* Nobody else waits for a client that does not read. It still hears why, should it read again
+ * within the closing time; until then its queue stays. */
 static void close_slow(struct hold *h)
 {
     struct edge *e = edge_of(h);
@@ -233,8 +282,19 @@ static void close_slow(struct hold *h)
     e->stats.slow_consumers++;
     log_event(&e->log, LOG_INFO, "hold.slow", F_HEX("hold", hold_id(h)),
               F_UINT("pending_bytes", transport_pending(h->transport)));
-    hold_terminate(h);
+    hold_leave(h, 1013, slice_str(err_text(ERR_SLOW_CONSUMER)));
     h->backend->closed(h, 1013, false, slice_str(err_text(ERR_SLOW_CONSUMER)), 0);
+}
+
+static void drop_message(struct hold *h)
+{
+    struct edge *e = edge_of(h);
+
+    e->stats.messages_dropped++;
+    if (!h->missed)
+        log_event(&e->log, LOG_INFO, "hold.missed", F_HEX("hold", hold_id(h)),
+                  F_UINT("pending_bytes", transport_pending(h->transport)));
+    h->missed = true;
 }
 
 int hold_send(struct hold *h, struct payload *p)
@@ -244,7 +304,11 @@ int hold_send(struct hold *h, struct payload *p)
     if (h->state != HOLD_OPEN && h->state != HOLD_LEFT)
         return -ERR_CLOSED;
     r = transport_send(h->transport, p);
-    if (r == -ERR_SLOW_CONSUMER)
+    /* A joined hold's other side relies on all of them. */
+    if (r == -ERR_SLOW_CONSUMER && !h->joined &&
+        h->app->settings->config.sockets.slow == APP_SLOW_DROP)
+        drop_message(h);
+    else if (r == -ERR_SLOW_CONSUMER)
         close_slow(h);
     if (r < 0)
         return r;

@@ -42,8 +42,9 @@ struct hold {
     };
     double auto_ms;       /* wall time of the last automatic answer; 0: never */
     uint32_t known_to;    /* the generation that was told whose it is */
-    uint32_t n_events;    /* not acknowledged */
-    uint32_t event_bytes; /* in these */
+    uint32_t event_bytes; /* in the events that are not acknowledged */
+    uint32_t rate_at;     /* see is_too_fast() */
+    uint16_t n_events;    /* not acknowledged; little more than HOLD_EVENTS_MAX */
     uint8_t state;        /* enum hold_state */
     bool accepted : 1;    /* a WS_ACCEPT named it */
     bool hibernates : 1;
@@ -51,6 +52,7 @@ struct hold {
     bool joined : 1;
     bool full : 1;     /* too many of its own events wait */
     bool outgoing : 1; /* opened by the application's fetch */
+    bool missed : 1;   /* messages were dropped since its queue was empty */
 };
 
 static inline uint64_t hold_id(const struct hold *h)
@@ -73,8 +75,8 @@ void hold_accept(struct hold *h, bool hibernates, bool half_open);
 /* Reads or not, as listening, full and waiting say. Call it after changing one of them. */
 void hold_pace(struct hold *h);
 
-/* -ERR_CLOSED when it is not OPEN or LEFT. A client that does not keep up is closed (1013) and its
- * backend told; -ERR_SLOW_CONSUMER then. */
+/* -ERR_CLOSED when it is not OPEN or LEFT. -ERR_SLOW_CONSUMER: the client does not keep up, and is
+ * closed (1013) and its backend told, or the message is dropped (enum app_slow). */
 int hold_send(struct hold *h, struct payload *p);
 /* Says Close; code 0: empty. The answer to the peer's Close when LEFT. -ERR_SYNTAX: a code or
  * reason that cannot be sent. */

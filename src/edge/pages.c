@@ -46,6 +46,10 @@ static struct edge_stats snapshot(const struct edge *e)
         s.connections += (int64_t)h->open;
         s.requests_refused += h->refused;
     }
+    s.pings = websocket_pool_stats(e->sockets)->pings;
+    s.silent = websocket_pool_stats(e->sockets)->silent;
+    s.deflated = websocket_pool_stats(e->sockets)->deflated;
+    s.inflated = websocket_pool_stats(e->sockets)->inflated;
     if (e->index == 0)
         s.workers = fleet_alive(e->fleet);
     return s;

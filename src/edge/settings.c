@@ -50,6 +50,7 @@ static void fill_sockets(struct app_sockets *l)
     DEFAULT(deflate_level, 1);
     DEFAULT(deflate_bits, 15);
     DEFAULT(deflate_bytes, 1024);
+    DEFAULT(message_burst, l->message_rate);
 }
 
 static void fill_defaults(struct app_limits *l, bool dev)
@@ -77,6 +78,8 @@ struct settings *settings_new(const struct app_config *c)
     s->config.worker_path = own_text(s, c->worker_path);
     s->config.assets.dir = own_text(s, c->assets.dir);
     s->config.assets.worker_first_paths = own_list(s, c->assets.worker_first_paths);
+    s->config.sockets.origins = own_list(s, c->sockets.origins);
+    s->config.sockets.slow_mark = own_text(s, c->sockets.slow_mark);
     s->config.egress.allow = own_list(s, c->egress.allow);
     s->config.egress.deny = own_list(s, c->egress.deny);
     s->config.egress.resolve = own_list(s, c->egress.resolve);

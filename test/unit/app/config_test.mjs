@@ -109,6 +109,10 @@ test('what the command line says is stronger than the file', () => {
 test('wrangler\'s cpu limit is below that of the holdfast table', () => {
   assert.equal(wrangler({ limits: { cpu_ms: 5 } }).apps[0].limits.cpu_ms, 5);
   assert.equal(wrangler({ limits: { cpu_ms: 5 }, holdfast: { limits: { cpu_ms: 6 } } }).apps[0].limits.cpu_ms, 6);
+  const { websocket } = wrangler({ holdfast: { websocket: { ping_ms: 0, compression: false, origins: ['https://*.a.example'], slow: 'drop' } } }).apps[0];
+
+  assert.deepEqual([websocket.ping_ms, websocket.pong_ms, websocket.compression, websocket.slow], [0, 20000, false, 'drop']);
+  assert.deepEqual(websocket.origins, ['https://*.a.example']);
 });
 
 test('an environment overrides; bindings are not inherited', () => {

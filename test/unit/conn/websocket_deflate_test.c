@@ -488,6 +488,17 @@ TEST(a_silent_peer_is_pinged_and_given_up)
     assert_int_equal(websocket_pool_stats(pool)->silent, 1);
 }
 
+TEST(one_ping_is_enough_also_for_short_times)
+{
+    options.ping_ms = 400;
+    options.pong_ms = 400;
+    connect_peer(NULL);
+    for (int i = 0; i < 200; i++)
+        loop_advance(loop, 10);
+    peer_expect(&peer, SLICE("\x89\x00"));
+    expect_told(&ear, "closed 1006 broken\n");
+}
+
 TEST(who_answers_lives_on)
 {
     connect_pinged();
@@ -593,6 +604,7 @@ int main(void)
         FRESH(a_kept_window_makes_the_second_message_smaller),
         FRESH(windows_stay_in_step_when_the_queue_is_full),
         FRESH(a_silent_peer_is_pinged_and_given_up),
+        FRESH(one_ping_is_enough_also_for_short_times),
         FRESH(who_answers_lives_on),
         FRESH(who_speaks_is_not_pinged),
         FRESH(who_is_not_listened_to_is_not_judged),

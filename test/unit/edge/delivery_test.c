@@ -360,6 +360,60 @@ TEST(a_client_that_does_not_read_is_closed)
     assert_int_equal(lab.edge->stats.slow_consumers, 1);
     fake_ack(&one, lab.seq, 1);
     assert_int_equal(lab.edge->holds.used, 0);
+    stream_resume(client.stream); /* it hears why, when it comes to that */
+    loop_advance(lab.loop, 0);
+    assert_true(client_heard_close(&client, 1013));
+    peer_close(&client);
+    fake_die(&lab, &one, 0, 0, 0);
+}
+
+TEST(or_it_misses_messages_and_is_told_so)
+{
+    static char big[60000];
+    uint64_t hold;
+
+    lab.app->settings->config.sockets.slow = APP_SLOW_DROP;
+    lab.app->settings->config.sockets.slow_mark = "MISSED";
+    fake_serve(&lab, &one);
+    hold = lab_socket(&lab, &one, &client, IPC_HIBERNATE, "Room/1");
+    stream_pause(client.stream);
+    stream_loopback_limits(client.stream, 0, 1000);
+    memset(big, 'x', sizeof(big) - 1);
+    for (int i = 0; i < 80; i++)
+        fake_send(&one, hold, big);
+    fake_expect(&lab, &one, "");
+    assert_in_range(lab.edge->stats.messages_dropped, 50, 70);
+    stream_resume(client.stream);
+    loop_advance(lab.loop, 0);
+    assert_true(slice_ends(peer_heard(&client), SLICE("xxx\x81\x06MISSED")));
+    fake_send(&one, hold, "again");
+    assert_true(slice_ends(peer_heard(&client), SLICE("MISSED\x81\x05"
+                                                      "again")));
+    peer_close(&client);
+    fake_die(&lab, &one, 0, 0, 0);
+}
+
+TEST(a_client_that_sends_too_fast_is_closed)
+{
+    lab.app->settings->config.sockets.message_rate = 10;
+    lab.app->settings->config.sockets.message_burst = 3;
+    fake_serve(&lab, &one);
+    (void)lab_socket(&lab, &one, &client, IPC_HIBERNATE, "Room/1");
+    lab.app->ws.ping_ms = 0;
+    loop_advance(lab.loop, 100 * 3600 * 1000); /* the counter went round */
+    for (int i = 0; i < 3; i++)
+        client_text(&client, "x");
+    for (int i = 0; i < 20; i++) {
+        loop_advance(lab.loop, 100);
+        client_text(&client, "x");
+    }
+    assert_int_equal(lab.edge->stats.messages_in, 23);
+    loop_advance(lab.loop, 200);
+    for (int i = 0; i < 3; i++)
+        client_text(&client, "x");
+    assert_int_equal(lab.edge->stats.messages_in, 25);
+    assert_int_equal(lab.edge->stats.too_fast, 1);
+    assert_true(client_heard_close(&client, 1008));
     peer_close(&client);
     fake_die(&lab, &one, 0, 0, 0);
 }
@@ -502,6 +556,8 @@ int main(void)
         T(a_lost_connection_is_told_again_after_a_crash),
         T(a_client_whose_events_pile_up_is_not_read),
         T(a_client_that_does_not_read_is_closed),
+        T(or_it_misses_messages_and_is_told_so),
+        T(a_client_that_sends_too_fast_is_closed),
         T(joined_holds_speak_without_a_worker),
         T(joined_holds_that_close_at_the_same_time_both_get_an_answer),
         T(a_joined_hold_that_is_lost_takes_the_other_with_it),
