@@ -7,11 +7,11 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
-import { bundleOptions, dependencies } from './bundle-options.mjs';
+import { bundleOptions, dependencies, nodeAlias } from './bundle-options.mjs';
 
 const [entry, script, assembler, depfile, symbol] = process.argv.slice(2);
 
-const options = bundleOptions(entry, script, 'hooks', { platform: symbol === 'api_bundle' });
+const options = bundleOptions(entry, script, 'hooks', { platform: symbol === 'api_bundle', alias: symbol === 'node_bundle' ? nodeAlias : {} });
 const result = await esbuild.build(options).catch(() => process.exit(1));
 
 writeFileSync(assembler, `

@@ -22,11 +22,14 @@ const tablesAsStrings = {
   },
 };
 
+// Packages for Node.js find our process, not a stand-in for browsers.
+export const nodeAlias = { process: path.join(root, 'src/api/node/process.js') };
+
 /**
  * esbuild options for a script whose value is what `entry` exports under `name`. platform: its libraries get the classes of
- * src/api/inject.js instead of globals.
+ * src/api/inject.js instead of globals. alias: files in the place of packages.
  */
-export function bundleOptions(entry, outfile, name, { platform }) {
+export function bundleOptions(entry, outfile, name, { platform, alias = {} }) {
   return {
     entryPoints: [entry],
     outfile,
@@ -38,6 +41,7 @@ export function bundleOptions(entry, outfile, name, { platform }) {
     mainFields: ['module', 'main'],
     nodePaths: [path.join(root, 'node_modules')],
     target: 'esnext',
+    alias,
     inject: platform ? [path.join(root, 'src/api/inject.js')] : [],
     // Pure ASCII keeps the source one byte a character in the engine. Names stay readable in stack traces.
     charset: 'ascii',

@@ -11,4 +11,7 @@
 /* The script, ASCII, NUL-terminated behind its end. Static. */
 struct slice api_bundle(void);
 
+/* The same of src/api/node/main.js, the modules of Node.js. */
+struct slice api_node_bundle(void);
+
 #endif

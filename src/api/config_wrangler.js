@@ -4,6 +4,7 @@ import { parseDotenv } from './config_dotenv.js';
 import { absolute, baseName, folderOf, join, kindOf, readText, shown } from './config_path.js';
 import { Table, didYouMean } from './config_table.js';
 import { parseJson, parseToml } from './config_tree.js';
+import { flag, setFlags } from './flags.js';
 
 export const WRANGLER_FILES = ['wrangler.json', 'wrangler.jsonc', 'wrangler.toml'];
 export const ENTRY = /\.(js|mjs|ts|mts|jsx|tsx)$/;
@@ -188,10 +189,17 @@ function readLoaders(w) {
   return loaders;
 }
 
-function readBuild(w, folder) {
+// Which modules of Node.js an application may import: 'all', 'als' (node:async_hooks alone) or 'none'.
+function nodejsOf(date, flags) {
+  setFlags(date, flags);
+  return flag('nodejs_compat') ? 'all' : flag('nodejs_als') ? 'als' : 'none';
+}
+
+function readBuild(w, folder, nodejs) {
   const tsconfig = w.of('tsconfig').string('tsconfig');
 
   return {
+    nodejs,
     loaders: readLoaders(w),
     alias: w.of('alias').stringMap('alias'),
     define: w.of('define').stringMap('define'),
@@ -276,19 +284,21 @@ export function readWrangler(path, { env, dev, problems }) {
   const holdfast = holdfastTable(w);
   const name = readName(w, folder);
   const objects = readDurableObjects(w, name);
+  const date = readDate(w);
+  const flags = w.of('compatibility_flags').strings('compatibility_flags');
   const app = {
     name,
     config: path,
     root: folder,
     entry: readMain(w, folder),
-    compatibility_date: readDate(w),
-    compatibility_flags: w.of('compatibility_flags').strings('compatibility_flags'),
+    compatibility_date: date,
+    compatibility_flags: flags,
     vars: readVars(w, secrets.vars),
     durable_objects: objects,
     classes: readClasses(w.of('migrations').tables('migrations'), w.of('exports').table('exports'), objects.filter((one) => one.class), problems),
     services: readServiceBindings(w, name),
     assets: readAssets(w, folder),
-    build: readBuild(w, folder),
+    build: readBuild(w, folder, nodejsOf(date, flags)),
     watch: [path, ...secrets.files],
   };
 
@@ -331,7 +341,7 @@ export function readEntry(path, { dev }) {
     classes: {},
     services: [],
     assets: null,
-    build: { loaders: LOADERS, alias: {}, define: {}, tsconfig: null, jsx_factory: null, jsx_fragment: null },
+    build: { nodejs: 'all', loaders: LOADERS, alias: {}, define: {}, tsconfig: null, jsx_factory: null, jsx_fragment: null },
     watch: secrets.files,
   };
 }

@@ -25,9 +25,12 @@ const rows = [
   ['writable_stream_spec_compliant_writer', '2026-03-24', 'no_writable_stream_spec_compliant_writer'],
   ['web_socket_auto_reply_to_close', '2026-04-07', 'web_socket_manual_reply_to_close'],
   ['enhanced_error_serialization', '2026-04-21', 'legacy_error_serialization'],
+  ['nodejs_compat', '2026-08-04', 'no_nodejs_compat'],
   ['spec_compliant_dispatch_exceptions', '2026-09-15', 'no_spec_compliant_dispatch_exceptions'],
   ['durable_object_io_tasks_prevent_eviction', '2026-10-01', 'durable_object_io_tasks_do_not_prevent_eviction'],
   ['pipe_to_backward_propagation', '2026-11-17', 'no_pipe_to_backward_propagation'],
+  ['nodejs_als', null, 'no_nodejs_als'],
+  ['nodejs_compat_populate_process_env', '2025-04-01', 'nodejs_compat_do_not_populate_process_env'],
   ['disallow_importable_env', null, 'allow_importable_env'],
   ['pedantic_wpt', null, 'non_pedantic_wpt'],
   ['increase_websocket_message_size', null, 'no_increase_websocket_message_size'],
@@ -51,6 +54,8 @@ export function setFlags(date, names) {
     byName.set(off, [name, false]);
     byName.set(`no_${name}`, [name, false]);
   }
+  byName.set('nodejs_compat_v2', ['nodejs_compat', true]); // the two are one here
+  byName.set('no_nodejs_compat_v2', ['nodejs_compat', false]);
   const unknown = [];
   for (const given of names) {
     const row = byName.get(given);

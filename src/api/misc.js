@@ -2,6 +2,7 @@
 import { isAbortSignal, onAbort } from './abort.js';
 import { EventTarget } from './events.js';
 import { fetch } from './fetch.js';
+import { framed } from './frame.js';
 import { host } from './host.js';
 import { global as globals } from './native.js';
 import { finish, illegalConstructor, wrongArgument } from './webidl.js';
@@ -12,13 +13,13 @@ const then = Function.prototype.call.bind(Promise.prototype.then);
 
 export function queueMicrotask(callback) {
   if (typeof callback !== 'function') throw wrongArgument('queueMicrotask', 'ServiceWorkerGlobalScope', 1, 'function');
-  then(resolved, () => {
+  then(resolved, framed(() => {
     try {
       callback();
     } catch (error) {
       host.uncaught(error);
     }
-  });
+  }));
 }
 
 export function reportError(error) {

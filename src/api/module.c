@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "api/bundle.h"
 #include "api/modules.h"
 
 #include "js/jsc.h"
@@ -15,6 +16,18 @@ static JSValueRef evaluate(const struct js_args *a)
     script = JSValueToStringCopy(a->cx, a->v[0], NULL);
     name = JSValueToStringCopy(a->cx, a->v[1], NULL);
     v = JSEvaluateScript(a->cx, script, NULL, name, 1, a->exception);
+    JSStringRelease(script);
+    JSStringRelease(name);
+    return v;
+}
+
+/* node() → the value of the node bundle: a function (native, global). */
+static JSValueRef node(const struct js_args *a)
+{
+    JSStringRef script = JSStringCreateWithUTF8CString((const char *)api_node_bundle().p);
+    JSStringRef name = JSStringCreateWithUTF8CString("holdfast:node");
+    JSValueRef v = JSEvaluateScript(a->cx, script, NULL, name, 1, a->exception);
+
     JSStringRelease(script);
     JSStringRelease(name);
     return v;
@@ -65,11 +78,8 @@ static JSValueRef memory(const struct js_args *a)
 }
 
 const struct js_native api_module_natives[] = {
-    {"evaluate", 2, evaluate},
-    {"allowEval", 1, allow_eval},
-    {"errors", 1, errors},
-    {"rejections", 1, rejections},
-    {"memory", 0, memory},
-    {"watch", 1, watch},
-    {0},
+    {"evaluate", 2, evaluate},     {"node", 0, node},
+    {"allowEval", 1, allow_eval},  {"errors", 1, errors},
+    {"rejections", 1, rejections}, {"memory", 0, memory},
+    {"watch", 1, watch},           {0},
 };

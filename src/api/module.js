@@ -18,6 +18,7 @@ import { setAnswer } from './link.js';
 import { setPlaces } from './console.js';
 import { WorkerEntrypoint } from './worker_entrypoint.js';
 import { modules } from './modules.js';
+import { installNode, nodeModule } from './nodejs.js';
 
 const WARN = 2;
 const EVALUATE_MS = 10000;
@@ -56,6 +57,7 @@ function configure() {
   });
   setup(config, exported, env, loops);
   for (const binding of config.bindings ?? []) bind(binding);
+  if (flag('nodejs_compat')) installNode(flag('nodejs_compat_populate_process_env') ? env : {});
   if (config.format === 'service-worker') install(env);
 }
 
@@ -65,7 +67,7 @@ async function evaluate(script) {
   setEvaluating(true);
   try {
     const module = native.module.evaluate(script, SCRIPT);
-    return await module({ modules });
+    return await module({ modules, node: nodeModule });
   } finally {
     setEvaluating(false);
     host.clearTimeout(timer);

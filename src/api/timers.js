@@ -1,6 +1,7 @@
 // Timers: one heap of what is due, one wake-up asked of the host. Each callback has a turn of its own, in the context that
 // asked for it; while it waits, it keeps that context pending (an instance with a timer does not hibernate).
 import { current, requireEvent } from './context.js';
+import { framed } from './frame.js';
 import { host } from './host.js';
 import { native } from './native.js';
 
@@ -157,7 +158,7 @@ function callbackOf(name, callback, args) {
   if (typeof callback !== 'function') {
     throw new TypeError(`Failed to execute '${name}' on 'ServiceWorkerGlobalScope': parameter 1 is not of type 'Function'.`);
   }
-  return () => callback.apply(globalThis, args);
+  return framed(() => callback.apply(globalThis, args));
 }
 
 export function setTimeout(callback, delay = 0, ...args) {

@@ -10,7 +10,9 @@ enum { FLAGS_MAX = 256, SCRIPT_MAX = 32 << 20, MAP_MAX = 64 << 20, MODULES_MAX =
 
 struct bundle {
     const struct config_app *app;
+    struct loop *loop;
     struct tool *tool;
+    bool lowered; /* async functions are written as generators */
     char *dir;
     char *flags[FLAGS_MAX];
     size_t n_flags;
@@ -18,6 +20,7 @@ struct bundle {
     struct buf map;
     char **inputs;
     struct buf modules; /* names of the platform's, " a b" */
+    struct buf node;    /* those of Node.js, " a, b" */
     bundle_done *done;
     void *arg;
 };
@@ -51,23 +54,64 @@ static void add_setting(struct bundle *b, const char *flag, const char *key)
         add_flag(b, text_format("--%s=%s", flag, text));
 }
 
-/* modules/cloudflare_workers.mjs stands for `cloudflare:workers`; names that begin with _ are the
- * modules' own. */
+/* Whether the compatibility flags give the application this module of Node.js. */
+static bool has_node(const struct bundle *b, struct slice name)
+{
+    const char *which = json_string_value(json_object_get(b->app->build, "nodejs"));
+
+    return which && (strcmp(which, "all") == 0 ||
+                     (strcmp(which, "als") == 0 && slice_eq(name, SLICE("async_hooks"))));
+}
+
+/* "a__b" as "a/b". */
+static char *module_name(struct slice name)
+{
+    char *text = text_format("%.*s", SLICE_FMT(name)), *to = text;
+
+    for (const char *from = text; *from; from++, to++) {
+        bool slash = from[0] == '_' && from[1] == '_';
+
+        *to = slash ? '/' : *from;
+        from += slash;
+    }
+    *to = 0;
+    return text;
+}
+
+static void add_node(struct bundle *b, const char *name, const char *path)
+{
+    add_flag(b, text_format("--alias:node:%s=%s", name, path));
+    add_flag(b, text_format("--alias:%s=%s", name, path));
+    (void)buf_addf(&b->node, "%s %s", b->node.n ? "," : "", name);
+}
+
+static void free_text(char **text)
+{
+    mem_free(*text);
+}
+
+/* modules/cloudflare_workers.mjs stands for `cloudflare:workers`, node_timers__promises.cjs for
+ * `node:timers/promises`. */
 static void add_module(struct bundle *b, const char *path)
 {
-    struct slice name = slice_str(strrchr(path, '/') + 1), scheme;
+    struct slice file = slice_str(strrchr(path, '/') + 1), scheme;
 
-    name.n -= strlen(".mjs");
-    if (name.p[0] == '_' || slice_find(name, '_') < 0)
+    file.n -= strlen(".mjs");
+    (void)slice_split(&file, '_', &scheme);
+    CLEANUP(free_text) char *name = module_name(file);
+
+    if (slice_eq(scheme, SLICE("node"))) {
+        if (has_node(b, file))
+            add_node(b, name, path);
         return;
-    (void)slice_split(&name, '_', &scheme);
-    (void)buf_addf(&b->modules, " %.*s:%.*s", SLICE_FMT(scheme), SLICE_FMT(name));
-    add_flag(b, text_format("--alias:%.*s:%.*s=%s", SLICE_FMT(scheme), SLICE_FMT(name), path));
+    }
+    (void)buf_addf(&b->modules, " %.*s:%s", SLICE_FMT(scheme), name);
+    add_flag(b, text_format("--alias:%.*s:%s=%s", SLICE_FMT(scheme), name, path));
 }
 
 static void add_modules(struct bundle *b, const char *folder)
 {
-    char *pattern = text_format("%s/*.mjs", folder);
+    char *pattern = text_format("%s/*_*.?js", folder);
     glob_t found = {0};
 
     if (glob(pattern, 0, NULL, &found) == 0)
@@ -230,11 +274,6 @@ static void keep_inputs(struct bundle *b, json_t *inputs)
         resolved(b->app->root, name);
 }
 
-static void free_text(char **text)
-{
-    mem_free(*text);
-}
-
 static bool has_text(const json_t *list, const char *text)
 {
     for (size_t i = 0; i < json_array_size(list); i++)
@@ -287,6 +326,20 @@ static void fail(struct bundle *b, const struct err_note *note)
     b->done(b->arg, NULL, slice_str(line));
 }
 
+static void explain_node(const struct bundle *b, struct buf *text)
+{
+    if (!b->node.n)
+        (void)buf_add(text, SLICE("holdfast: the modules of Node.js come with `compatibility_flags "
+                                  "= [\"nodejs_compat\"]`, which is on by itself\n"
+                                  "  from compatibility_date 2026-08-04\n"));
+    else
+        (void)buf_addf(text,
+                       "holdfast: of the modules of Node.js there are:%.*s.\n  For others use the "
+                       "Web's own interfaces, or a package that does (\"alias\" in the wrangler "
+                       "file puts another one\n  in its place)\n",
+                       SLICE_FMT(buf_slice(&b->node)));
+}
+
 /* esbuild's errors, and what they mean here where its own advice leads astray. */
 static void explain(struct bundle *b, struct slice err)
 {
@@ -295,14 +348,38 @@ static void explain(struct bundle *b, struct slice err)
     buf_init(&text, err.n + 4096);
     (void)buf_add(&text, err);
     if (slice_find_slice(err, SLICE("built into node")) >= 0)
-        (void)buf_add(&text, SLICE("holdfast: the modules of Node.js are not part of this "
-                                   "platform; use the Web's own interfaces,\n"
-                                   "  or a package that does (\"alias\" in the wrangler file puts "
-                                   "another one in its place)\n"));
+        explain_node(b, &text);
     if (slice_find_slice(err, SLICE("resolve \"cloudflare:")) >= 0)
         (void)buf_addf(&text, "holdfast: of the platform's modules there are:%.*s\n",
                        SLICE_FMT(buf_slice(&b->modules)));
     b->done(b->arg, NULL, buf_slice(&text));
+}
+
+/* The engine's `await` leaves AsyncLocalStorage behind (src/api/frame.js): an application that uses
+ * it is bundled again, without. */
+static bool wants_lowering(const struct bundle *b, struct err_note *note)
+{
+    json_t *meta = b->lowered ? NULL : read_json(b, "meta.json", note);
+    json_t *inputs = json_object_get(meta, "inputs"), *input;
+    const char *name;
+    bool found = false;
+
+    json_object_foreach(inputs, name, input) found = found || strstr(name, "node_async_hooks.cjs");
+    json_decref(meta);
+    return found;
+}
+
+static void on_bundled(void *arg, bool ok, struct slice out, struct slice err);
+
+static int bundle_again(struct bundle *b, struct err_note *note)
+{
+    b->lowered = true;
+    add_flag(b, text_format("--supported:async-await=false"));
+    add_flag(b, text_format("--supported:async-generator=false"));
+    add_flag(b, text_format("--supported:for-await=false"));
+    tool_close(b->tool);
+    b->tool = tool_open(b->loop, (const char *const *)b->flags, b->app->root, on_bundled, b, note);
+    return b->tool ? 0 : -ERR_OS;
 }
 
 static void on_bundled(void *arg, bool ok, struct slice out, struct slice err)
@@ -313,6 +390,11 @@ static void on_bundled(void *arg, bool ok, struct slice out, struct slice err)
 
     if (!ok) {
         explain(b, err);
+        return;
+    }
+    if (wants_lowering(b, &note)) {
+        if (bundle_again(b, &note) < 0)
+            fail(b, &note);
         return;
     }
     if (read_script(b, &module, &note) < 0 || read_map(b, &note) < 0 ||
@@ -344,10 +426,12 @@ struct bundle *bundle_open(struct loop *l, const struct paths *paths, const stru
     }
     struct bundle *b = mem_new(sizeof *b);
 
-    *b = (struct bundle){.app = app, .dir = text_format("%s", dir), .done = done, .arg = arg};
+    *b = (struct bundle){
+        .app = app, .loop = l, .dir = text_format("%s", dir), .done = done, .arg = arg};
     buf_init(&b->script, SCRIPT_MAX + 4096);
     buf_init(&b->map, MAP_MAX);
     buf_init(&b->modules, MODULES_MAX);
+    buf_init(&b->node, MODULES_MAX);
     make_flags(b, paths, esbuild);
     if (folder_make(dir, note) == 0 &&
         (b->tool = tool_open(l, (const char *const *)b->flags, app->root, on_bundled, b, note)))
@@ -370,5 +454,6 @@ void bundle_close(struct bundle *b)
     buf_done(&b->script);
     buf_done(&b->map);
     buf_done(&b->modules);
+    buf_done(&b->node);
     mem_free(b);
 }

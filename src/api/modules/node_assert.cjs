@@ -1,0 +1,2 @@
+// `node:assert` (src/api/node/main.js).
+module.exports = __holdfast.node('assert');

@@ -1,0 +1,2 @@
+// `node:assert/strict` (src/api/node/main.js).
+module.exports = __holdfast.node('assert/strict');

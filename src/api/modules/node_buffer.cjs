@@ -1,0 +1,2 @@
+// `node:buffer` (src/api/node/main.js).
+module.exports = __holdfast.node('buffer');

@@ -1,0 +1,2 @@
+// `node:console` (src/api/node/main.js).
+module.exports = __holdfast.node('console');

@@ -1,0 +1,2 @@
+// `node:crypto` (src/api/node/main.js).
+module.exports = __holdfast.node('crypto');

@@ -1,0 +1,2 @@
+// `node:diagnostics_channel` (src/api/node/main.js).
+module.exports = __holdfast.node('diagnostics_channel');

@@ -1,0 +1,2 @@
+// `node:events` (src/api/node/main.js).
+module.exports = __holdfast.node('events');

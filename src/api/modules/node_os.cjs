@@ -1,0 +1,2 @@
+// `node:os` (src/api/node/main.js).
+module.exports = __holdfast.node('os');

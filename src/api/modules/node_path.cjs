@@ -1,0 +1,2 @@
+// `node:path` (src/api/node/main.js).
+module.exports = __holdfast.node('path');

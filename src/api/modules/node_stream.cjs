@@ -1,0 +1,2 @@
+// `node:stream` (src/api/node/main.js).
+module.exports = __holdfast.node('stream');

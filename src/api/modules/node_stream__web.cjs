@@ -1,0 +1,2 @@
+// `node:stream/web` (src/api/node/main.js).
+module.exports = __holdfast.node('stream/web');

@@ -1,0 +1,2 @@
+// `node:timers/promises` (src/api/node/main.js).
+module.exports = __holdfast.node('timers/promises');

@@ -1,0 +1,2 @@
+// `node:util/types` (src/api/node/main.js).
+module.exports = __holdfast.node('util/types');

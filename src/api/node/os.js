@@ -1,0 +1,21 @@
+// node:os: a machine of no particular kind.
+export default {
+  arch: () => 'x64',
+  availableParallelism: () => 1,
+  constants: { signals: {} },
+  cpus: () => [],
+  EOL: '\n',
+  endianness: () => 'LE',
+  freemem: () => 0,
+  homedir: () => '/',
+  hostname: () => 'localhost',
+  loadavg: () => [0, 0, 0],
+  networkInterfaces: () => ({}),
+  platform: () => 'linux',
+  release: () => '',
+  tmpdir: () => '/tmp',
+  totalmem: () => 0,
+  type: () => 'Linux',
+  uptime: () => 0,
+  version: () => '',
+};

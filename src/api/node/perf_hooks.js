@@ -1,0 +1,2 @@
+// node:perf_hooks: the clock.
+export default { performance: globalThis.performance, constants: {} };
