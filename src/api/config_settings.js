@@ -194,6 +194,7 @@ export function readSettings(table, folder) {
     state: place(table, 'state', table.string('state') ?? '.holdfast', folder),
     sandbox: table.string('sandbox', { oneOf: ['strict', 'auto', 'off'] }) ?? 'auto',
     control: readControl(table) ?? null,
+    goodbye_ms: table.integer('goodbye_ms', { max: 3_600_000 }) ?? 0,
     max_connections: table.integer('max_connections', { max: 0xffffffff }) ?? 0,
     log: {
       format: log.string('format', { oneOf: ['text', 'json'] }) ?? 'text',

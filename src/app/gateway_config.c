@@ -218,6 +218,7 @@ static void read_gateway(struct config *c)
     c->control = address_of(c, json_object_get(c->doc, "control"));
     c->threads = (unsigned)number_of(c->doc, "threads");
     c->max_connections = (uint32_t)number_of(c->doc, "max_connections");
+    c->goodbye_ms = (uint32_t)number_of(c->doc, "goodbye_ms");
     c->log_form = WORD_OF(log, "format", "text", "json") == 1 ? LOG_JSON : LOG_COLOR;
     (void)log_level_parse(slice_str(text_of(log, "level")), &c->log_level);
 }

@@ -49,6 +49,7 @@ struct config {
     struct config_address control; /* host NULL: none */
     unsigned threads;              /* 0: not said */
     uint32_t max_connections;
+    uint32_t goodbye_ms;
     enum log_form log_form;
     enum log_level log_level;
     struct config_app *apps;

@@ -158,6 +158,7 @@ static int make_edges(struct run *r, const struct loaded *x, struct err_note *no
         .arg = r,
         .log = r->log,
         .max_connections = c->max_connections,
+        .goodbye_ms = c->goodbye_ms,
     };
     int result = 0;
 
@@ -353,8 +354,8 @@ static void reload_app(struct run *r, const struct loaded_app *app)
 /* What the edges were made with cannot change under them. */
 static void check_fixed(struct run *r, const struct config *new)
 {
-    static const char *const fixed[] = {"listen",  "threads",         "control", "state",
-                                        "sandbox", "max_connections", "log"};
+    static const char *const fixed[] = {"listen",  "threads",         "control",    "state",
+                                        "sandbox", "max_connections", "goodbye_ms", "log"};
 
     for (size_t i = 0; i < COUNT_OF(fixed); i++)
         if (!json_equal(json_object_get(r->loaded->config->doc, fixed[i]),

@@ -581,6 +581,20 @@ void http1_server_drain(struct http1_server *h)
     }
 }
 
+static bool is_busy(const struct connection *c)
+{
+    return c->state == EXCHANGE || c->state == DROP ||
+           (c->state == LINGER && stream_pending(c->stream) > 0);
+}
+
+bool http1_server_is_busy(const struct http1_server *h)
+{
+    for (const struct list *it = h->connections.next; it != &h->connections; it = it->next)
+        if (is_busy(LIST_ITEM(it, struct connection, link)))
+            return true;
+    return false;
+}
+
 const struct http1_stats *http1_server_stats(const struct http1_server *h)
 {
     return &h->stats;

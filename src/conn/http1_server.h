@@ -56,6 +56,8 @@ void http1_server_take(struct http1_server *h, struct stream *take_s);
 /* No more keep-alive: idle connections close now, others after their response ("Connection:
  * close"). Connections taken later get one exchange. */
 void http1_server_drain(struct http1_server *h);
+/* Whether a request is being handled, or an answer still waits for its client. */
+bool http1_server_is_busy(const struct http1_server *h);
 const struct http1_stats *http1_server_stats(const struct http1_server *h);
 /* Cuts what is left: exchanges hear closed(-ERR_CLOSED). Memory goes in the reap phase. NULL is
  * nothing. */

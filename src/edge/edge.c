@@ -242,7 +242,8 @@ static void obey_broken(struct app *a, struct slice text)
         delivery_broken(a);
 }
 
-static void edge_leave(struct edge *e);
+static void edge_shut(struct edge *e);
+static void edge_leave(struct edge *e, uint32_t ms);
 
 /* True: the order is kept by someone. */
 static bool obey(struct edge *e, struct app *a, struct order *o)
@@ -273,8 +274,11 @@ static bool obey(struct edge *e, struct app *a, struct order *o)
         break;
     case ORDER_CERTIFY: /* its `app` is a listener: obeyed before */
         break;
+    case ORDER_SHUT:
+        edge_shut(e);
+        break;
     case ORDER_STOP:
-        edge_leave(e);
+        edge_leave(e, o->ms);
         break;
     }
     return false;
@@ -613,6 +617,7 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     e->ops = o->ops;
     e->arg = o->arg;
     e->max_connections = o->max_connections ? o->max_connections : descriptors(o->count);
+    e->goodbye_ms = o->goodbye_ms;
     e->crowd.due = on_crowd_due;
     e->sockets = websocket_pool_new(loop);
     slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
@@ -667,13 +672,17 @@ int edge_broken(struct edge *e, const char *app, struct slice text)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
+static void close_listener(struct edge_listener *li)
+{
+    listen_close(li->listener);
+    li->listener = NULL;
+    http1_server_drain(li->http);
+}
+
 static void close_listeners(struct edge *e)
 {
-    for (size_t i = 0; i < e->n_listeners; i++) {
-        listen_close(e->listeners[i].listener);
-        e->listeners[i].listener = NULL;
-        http1_server_drain(e->listeners[i].http);
-    }
+    for (size_t i = 0; i < e->n_listeners; i++)
+        close_listener(&e->listeners[i]);
     timer_del(e->loop, &e->crowd);
 }
 
@@ -710,6 +719,15 @@ static bool has_said_goodbye(const struct edge *e)
 {
     for (size_t i = 0; i < e->n_apps; i++)
         if (!list_empty(&e->apps[i]->goodbyes))
+            return loop_now(e->loop) >= e->goodbye_by;
+    return true;
+}
+
+/* Whether all requests have been answered, and the answers are on their way. */
+static bool has_answered(const struct edge *e)
+{
+    for (size_t i = 0; i < e->n_listeners; i++)
+        if (http1_server_is_busy(e->listeners[i].http))
             return loop_now(e->loop) >= e->stop_by;
     return true;
 }
@@ -718,7 +736,7 @@ static void on_stop_check(struct timer *t)
 {
     struct edge *e = CONTAINER_OF(t, struct edge, stop_check);
 
-    if (!e->said_stopped && has_said_goodbye(e)) {
+    if (!e->said_stopped && has_said_goodbye(e) && has_answered(e)) {
         e->said_stopped = true;
         edge_report(e, (struct report){.kind = REPORT_STOPPED}, SLICE_NONE);
     }
@@ -728,18 +746,32 @@ static void on_stop_check(struct timer *t)
         timer_set(e->loop, t, loop_now(e->loop) + STOP_CHECK_MS);
 }
 
-static void edge_leave(struct edge *e)
+/* Who asks on the control door still learns that we are not ready any more. */
+static void edge_shut(struct edge *e)
 {
+    e->shut = true;
+    for (size_t i = 0; i < e->n_listeners; i++)
+        if (e->listeners[i].door == EDGE_PUBLIC)
+            close_listener(&e->listeners[i]);
+    timer_del(e->loop, &e->crowd);
+}
+
+/* The second time only shortens the waits. */
+static void edge_leave(struct edge *e, uint32_t ms)
+{
+    const int64_t now = loop_now(e->loop);
+
+    e->stop_by = now + ms;
+    e->goodbye_by = now + MIN(ms, STOP_GRACE_MS);
     if (e->stopping)
         return;
-    e->stopping = true;
+    e->shut = e->stopping = true;
     close_listeners(e);
     leave_holds(e);
     for (size_t i = 0; i < e->n_apps; i++)
         timer_del(e->loop, &e->apps[i]->alarm_timer);
-    e->stop_by = loop_now(e->loop) + STOP_GRACE_MS;
     e->stop_check.due = on_stop_check;
-    timer_set(e->loop, &e->stop_check, loop_now(e->loop));
+    timer_set(e->loop, &e->stop_check, now);
 }
 
 static void on_stopped(struct edge *edge0)
@@ -747,18 +779,48 @@ static void on_stopped(struct edge *edge0)
     edge0->stopped++;
 }
 
+static void order_all(struct edge *edge0, enum order_kind kind, uint32_t ms)
+{
+    for (unsigned i = 0; i < edge0->count; i++)
+        edge_order(edge0->siblings[i], (struct order){.kind = kind, .ms = ms}, SLICE_NONE);
+}
+
+/* The longest that an application's requests may take. */
+static uint32_t drain_ms(const struct edge *e)
+{
+    uint32_t ms = STOP_GRACE_MS;
+
+    for (size_t i = 0; i < e->n_apps; i++)
+        ms = MAX(ms, settings_limits(e->apps[i]->settings)->drain_ms + STOP_GRACE_MS);
+    return ms;
+}
+
+static void on_goodbye(struct timer *t)
+{
+    struct edge *e = CONTAINER_OF(t, struct edge, goodbye);
+
+    order_all(e, ORDER_STOP, drain_ms(e));
+    fleet_stop(e->fleet, false);
+}
+
 void edge_stop(struct edge *e, void (*done)(void *arg), void *arg)
 {
-    const bool again = e->done != NULL;
-
     assert(e->index == 0);
-    if (!again) {
-        e->done = done;
-        e->done_arg = arg;
-        for (unsigned i = 0; i < e->count; i++)
-            edge_order(e->siblings[i], (struct order){.kind = ORDER_STOP}, SLICE_NONE);
+    if (e->done) {
+        timer_del(e->loop, &e->goodbye);
+        order_all(e, ORDER_STOP, 0);
+        fleet_stop(e->fleet, true);
+        return;
     }
-    fleet_stop(e->fleet, again);
+    e->done = done;
+    e->done_arg = arg;
+    e->goodbye.due = on_goodbye;
+    if (e->goodbye_ms == 0) {
+        on_goodbye(&e->goodbye);
+        return;
+    }
+    order_all(e, ORDER_SHUT, 0);
+    timer_set(e->loop, &e->goodbye, loop_now(e->loop) + e->goodbye_ms);
 }
 
 void edge_free(struct edge *e)
@@ -773,6 +835,7 @@ void edge_free(struct edge *e)
         http1_server_close(e->listeners[i].http);
     for (size_t i = 0; i < e->n_listeners; i++)
         tls_close(e->listeners[i].tls);
+    timer_del(e->loop, &e->goodbye);
     timer_del(e->loop, &e->stop_check);
     edge_done(e);
     e->gone = true;

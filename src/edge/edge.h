@@ -147,6 +147,7 @@ struct edge_options {
     void *arg;
     struct log log;           /* a copy for each edge; its ops are shared by all */
     uint32_t max_connections; /* of this edge; 0: what RLIMIT_NOFILE leaves */
+    uint32_t goodbye_ms;      /* on a stop, clients with WebSockets may go on for so long [0] */
 };
 
 /* NULL with *note when an option is wrong (unknown application of a route, no assets folder…). */
@@ -199,9 +200,11 @@ int edge_reload(struct edge *e, const struct app_config *app, struct err_note *n
 int edge_broken(struct edge *e, const char *app, struct slice text);
 
 /*
- * Stops accepting, closes plain sockets and hibernatable ones with 1001 or 1012 (going away),
- * drains workers, then calls done once. On edge 0's loop; siblings are told. A second call ends all
- * waits at once.
+ * Stops accepting; idle connections close, others after their response. goodbye_ms later clients
+ * hear 1001 (going away) on their WebSockets and workers are drained: requests have limits.drain_ms
+ * from then on to be answered, and clients to take the answers; what is not over then is cut, event
+ * streams among it. Then done is called, once. On edge 0's loop; siblings are told. A second call
+ * ends all waits at once.
  */
 void edge_stop(struct edge *e, void (*done)(void *arg), void *arg);
 

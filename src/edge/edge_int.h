@@ -95,7 +95,8 @@ enum order_kind {
     ORDER_BROKEN,   /* the code cannot run: text. Without text: it may be tried again */
     ORDER_CERTIFY,  /* listener `app` reads its certificates again: text, names of files, each with
                        its NUL */
-    ORDER_STOP,     /* leave: close what is held, then report */
+    ORDER_SHUT,     /* take no new connections; go on with those that are here */
+    ORDER_STOP,     /* leave: close what is held; report when requests are answered, or after ms */
 };
 
 struct order {
@@ -174,9 +175,13 @@ struct edge {
     struct timer crowd; /* set while listeners pause because too many are here */
     struct edge_stats stats;
     bool gone; /* freed, but for this struct: mails are dropped */
+    uint32_t goodbye_ms;
+    struct timer goodbye; /* edge 0: between SHUT and STOP */
+    bool shut;            /* nobody new gets in */
     bool stopping;
     struct timer stop_check; /* until what is held is closed; on edge 0 also until all others are */
-    int64_t stop_by;         /* then it is cut */
+    int64_t goodbye_by;      /* then closed sockets whose clients did not answer are cut */
+    int64_t stop_by;         /* then requests are cut */
     bool said_stopped;
     unsigned stopped; /* edge 0: how many have */
     void (*done)(void *arg);

@@ -138,10 +138,10 @@ static void answer_metrics(struct survey *s)
 static void answer_ready(struct edge *e, struct exchange *x)
 {
     struct buf b;
-    uint16_t status = e->stopping ? 503 : 200;
+    uint16_t status = e->shut ? 503 : 200;
 
     buf_init(&b, PAGE_MAX);
-    if (e->stopping)
+    if (e->shut)
         (void)buf_add(&b, SLICE("stopping\n"));
     for (size_t i = 0; i < e->n_apps; i++)
         if (e->apps[i]->broken) {

@@ -14,7 +14,7 @@ const FULL = process.env.HOLDFAST_HOSTILE === 'full';
 const LORIS = FULL ? 5000 : 500;
 const READERS = FULL ? 1000 : 200;
 const LEAVERS = FULL ? 500 : 60;
-const FETCHES = FULL ? 5000 : 1000;
+const FETCHES = FULL ? 4000 : 1000;
 const MB = 1 << 20;
 const APP = fileURLToPath(new URL('apps/hostile', import.meta.url));
 const HEAD_MS = 15_000; // a head may take so long

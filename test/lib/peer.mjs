@@ -89,6 +89,10 @@ export class Peer {
         this.#socket.pause();
     }
 
+    resume() {
+        this.#socket.resume();
+    }
+
     /** on() is called when the connection is over. */
     onEnd(on) {
         this.#socket.on('close', on);

@@ -86,6 +86,10 @@ export default {
                 return torrent();
             case 'endless':
                 return endless();
+            case 'events':
+                return new Response(new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('data: hello\n\n')) }), { headers: { 'content-type': 'text/event-stream' } });
+            case 'big':
+                return new Response(new Uint8Array(Number(name)));
             case 'gone':
                 return new Response(String(gone));
             case 'size':
