@@ -83,7 +83,7 @@ export class WebSocket extends EventTarget {
   }
 
   serializeAttachment(value) {
-    if (arguments.length === 0) throw wrongArgument('serializeAttachment', 'WebSocket', 1, 'any');
+    if (arguments.length === 0) throw wrongArgument('serializeAttachment', 'WebSocket', 1, 'Value');
     const bytes = serialize(value);
     if (bytes.byteLength > ATTACHMENT_MAX) {
       throw new Error(`A WebSocket 'attachment' cannot be larger than ${ATTACHMENT_MAX} bytes.'attachment' was ${bytes.byteLength} bytes.`);
