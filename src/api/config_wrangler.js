@@ -20,7 +20,7 @@ const KEYS = {
   kv_namespaces: 'later', r2_buckets: 'later', d1_databases: 'later', queues: 'later', hyperdrive: 'later', workflows: 'later',
   containers: 'later', ai: 'later', vectorize: 'later', browser: 'later', images: 'later', analytics_engine_datasets: 'later',
   send_email: 'later', dispatch_namespaces: 'later', pipelines: 'later', mtls_certificates: 'later', tail_consumers: 'later',
-  triggers: 'later', connect: 'later', cache: 'later', access: 'later', python_modules: 'later', site: 'later', build: 'later',
+  triggers: 'inherit', connect: 'later', cache: 'later', access: 'later', python_modules: 'later', site: 'later', build: 'later',
   wasm_modules: 'later', text_blobs: 'later', data_blobs: 'later', unsafe: 'later', version_metadata: 'later',
   secrets_store_secrets: 'later', ratelimits: 'later',
   $schema: 'quiet', account_id: 'quiet', workers_dev: 'quiet', preview_urls: 'quiet', routes: 'quiet', route: 'quiet',
@@ -303,10 +303,19 @@ export function readWrangler(path, { env, dev, problems }) {
   };
 
   checkBindings(app, problems, path);
+  readTriggers(w);
   readDev(w, holdfast);
   readWranglerLimits(w, holdfast);
   w.rest();
   return { app, holdfast };
+}
+
+function readTriggers(w) {
+  const table = w.of('triggers').table('triggers');
+
+  if (table.strings('crons').length > 0) {
+    w.problems.warn(table.whereOf('crons'), 'no clock runs the scheduled handler yet; in `holdfast dev`, GET /cdn-cgi/handler/scheduled?cron=… does');
+  }
 }
 
 // env has one thing under a name.

@@ -6,7 +6,7 @@ import { internal, requireInternal } from './internal.js';
 import { native } from './native.js';
 import { Request } from './request.js';
 import { Response } from './response.js';
-import { passByReference, reachActor, rpcProperty } from './rpc.js';
+import { passByReference, reachActor, rpcProperty, ServiceStub } from './rpc.js';
 import { watchedResponse } from './durable_body.js';
 import { finish, wrongArgument } from './webidl.js';
 import { sockets, transfer } from './websocket.js';
@@ -142,6 +142,8 @@ export class DurableObjectStub {
 }
 
 finish(DurableObjectStub);
+// It is a ServiceStub to instanceof, which is how RPC libraries know what they can pass on.
+Object.setPrototypeOf(DurableObjectStub.prototype, ServiceStub.prototype);
 
 async function answer(instance, actor, request) {
   if (typeof instance.fetch !== 'function') throw new Error('Handler does not export a fetch() function.');

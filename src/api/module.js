@@ -10,6 +10,7 @@ import { global as globals, native } from './native.js';
 import { host } from './host.js';
 import { errorTitle, inspect, isError } from './inspect.js';
 import { serviceStub } from './rpc.js';
+import { asksForScheduled, runScheduled } from './scheduled.js';
 import { isRequest, Request } from './request.js';
 import { lineText, SCRIPT, setSourceMap, stackText } from './source_map.js';
 import { report, scope, setShowsErrors } from './uncaught.js';
@@ -237,8 +238,19 @@ function moduleHandlers() {
     throw new Failure(`The default export of the entry file is a function; ${EXPECTED}`);
   }
   const target = isEntrypoint(main) ? main.prototype : main;
-  setAnswer((request, exchange) => callFetch(main, request, new ExecutionContext(internal, exchange)));
-  return handlerNames.filter((name) => typeof target[name] === 'function');
+  const offered = handlerNames.filter((name) => typeof target[name] === 'function');
+  const fetched = (request, exchange) => callFetch(main, request, new ExecutionContext(internal, exchange));
+  setAnswer(!offered.includes('scheduled') ? fetched : withScheduled(fetched, (controller, waitUntil) => {
+    const ctx = new ExecutionContext(internal, { waitUntil });
+    return isEntrypoint(main) ? new main(ctx, env).scheduled(controller) : main.scheduled(controller, env, ctx);
+  }));
+  return offered;
+}
+
+// In development the scheduled handler has an address.
+function withScheduled(fetched, handler) {
+  if (config.dev !== true) return fetched;
+  return (request, exchange) => (asksForScheduled(request) ? runScheduled(request, handler) : fetched(request, exchange));
 }
 
 function callFetch(entry, request, ctx) {
@@ -263,8 +275,12 @@ function serviceWorker() {
   if (!isHeard(scope, 'fetch')) {
     throw new Failure(NO_LISTENER);
   }
-  setAnswer(answerEvent);
-  return ['fetch'];
+  if (!isHeard(scope, 'scheduled')) {
+    setAnswer(answerEvent);
+    return ['fetch'];
+  }
+  setAnswer(withScheduled(answerEvent));
+  return ['fetch', 'scheduled'];
 }
 
 function answerEvent(request, exchange) {

@@ -46,6 +46,7 @@ class Illegal {
 
 export class RpcPromise extends Illegal {}
 export class RpcProperty extends Illegal {}
+/** What stubs of Durable Objects and services are. */
 export class ServiceStub extends Illegal {}
 
 /** new RpcStub(target): a stub of one's own. */
