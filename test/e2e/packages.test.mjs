@@ -72,7 +72,7 @@ test('capnweb: calls, callbacks, objects by reference, a Durable Object passed o
     assert.equal(await session.say('a'), '1 a');
     assert.equal(await session.say('b'), '2 b');
     assert.deepEqual(await api.each((n) => `called ${n}`), ['called 1', 'called 2']);
-    await assert.rejects(api.fail(), { name: 'RangeError', message: 'no' });
+    await assert.rejects(async () => await api.fail(), { name: 'RangeError', message: 'no' });
     assert.equal(await api.counter().bump(), 1);
     assert.equal(await newHttpBatchRpcSession(server.url('/')).counter().bump(), 2);
     socket.close();
