@@ -205,7 +205,7 @@ export function readSingle(path, { sets, ...options }) {
   const { app, holdfast } = readApp(absolute(path), '', options);
   const table = new Table(overlay(holdfast, sets), 'holdfast', problems);
   const manifest = manifestOf(app, holdfast);
-  const settings = readSettings(table, app.root);
+  const settings = readSettings(table, app.root, options.dev);
 
   table.rest();
   return { manifest, ...complete(settings, [finish(app, settings, { ...settings, routes: [{ host: null, path: null }] }, `${shown(path)}:1`)], options) };

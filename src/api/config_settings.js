@@ -8,7 +8,7 @@ export const LIMITS = {
   memory_mb: [512, 64, 1 << 20],
   actor_idle_ms: [10_000, 1, 86_400_000],
   worker_idle_ms: [20_000, 1, 86_400_000],
-  drain_ms: [10_000, 0, 3_600_000],
+  drain_ms: [10_000, 1, 3_600_000],
   ready_ms: [20_000, 1, 3_600_000],
   message_bytes: [32 << 20, 125, 32 << 20],
   request_bytes: [100 << 20, 0, Number.MAX_SAFE_INTEGER],
@@ -127,6 +127,8 @@ function readControl(table) {
   return text && { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
+// In dev nobody waits for long: 0 leaves it to the gateway.
+const DEV_LIMITS = { drain_ms: 0 };
 const presets = (rows) => Object.fromEntries(Object.entries(rows).map(([name, [preset]]) => [name, preset]));
 
 function readNumbers(table, rows, into) {
@@ -134,7 +136,7 @@ function readNumbers(table, rows, into) {
 }
 
 // Limits over the given ones (the defaults when none are given).
-export function readLimits(table, over = presets(LIMITS)) {
+export function readLimits(table, over) {
   const limits = { ...over };
 
   readNumbers(table, LIMITS, limits);
@@ -186,7 +188,7 @@ export function readServices(table, over = {}) {
 }
 
 // All of it. folder: where relative paths begin.
-export function readSettings(table, folder) {
+export function readSettings(table, folder, dev = false) {
   const log = table.table('log');
   const settings = {
     listen: readListeners(table, folder),
@@ -200,7 +202,7 @@ export function readSettings(table, folder) {
       format: log.string('format', { oneOf: ['text', 'json'] }) ?? 'text',
       level: log.string('level', { oneOf: ['debug', 'info', 'warn', 'error'] }) ?? 'info',
     },
-    limits: readLimits(table.table('limits')),
+    limits: readLimits(table.table('limits'), { ...presets(LIMITS), ...(dev ? DEV_LIMITS : {}) }),
     websocket: readSockets(table.table('websocket')),
     egress: readEgress(table.table('egress'), folder),
     services: readServices(table),

@@ -115,6 +115,12 @@ test('wrangler\'s cpu limit is below that of the holdfast table', () => {
   assert.deepEqual(websocket.origins, ['https://*.a.example']);
 });
 
+test('dev does not wait for long on a reload, unless it is told to', () => {
+  assert.equal(wrangler({}).apps[0].limits.drain_ms, 10000);
+  assert.equal(wrangler({}, '--dev').apps[0].limits.drain_ms, 0);
+  assert.equal(wrangler({ holdfast: { limits: { drain_ms: 5 } } }, '--dev').apps[0].limits.drain_ms, 5);
+});
+
 test('an environment overrides; bindings are not inherited', () => {
   const config = { name: 'x', vars: { A: '1' }, env: { prod: { compatibility_flags: ['f'], vars: { B: '2' } }, bare: {} } };
   const { apps: [prod] } = wrangler(config, '--env', 'prod');
