@@ -18,7 +18,7 @@ export const LIMITS = {
 const SOCKETS = {
   ping_ms: [30_000, 0, 3_600_000],
   pong_ms: [20_000, 100, 3_600_000],
-  compression_level: [1, 1, 9],
+  compression_level: [4, 1, 9],
   compression_bits: [15, 9, 15],
   compression_bytes: [1024, 1, 32 << 20],
   message_rate: [0, 0, 30_000],

@@ -30,7 +30,7 @@ struct websocket_options {
     uint32_t ping_ms;              /* a peer that was silent for so long is pinged [never] */
     uint32_t pong_ms;              /* and given up when it stays silent for so long [20 s] */
     struct deflate_policy deflate; /* what may be agreed on; bits 0: nothing */
-    uint8_t deflate_level;         /* zlib's, 1 … 9 [1] */
+    uint8_t deflate_level;         /* zlib's, 1 … 9 [4] */
     uint32_t deflate_bytes;        /* a shorter message is sent as it is [1024] */
 };
 

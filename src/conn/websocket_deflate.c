@@ -11,7 +11,7 @@
 #include "wire/deflate.h"
 
 enum {
-    LEVEL = 1,
+    LEVEL = 4,
     THRESHOLD = 1024,
     RSV1 = 0x40,
 };

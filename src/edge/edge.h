@@ -60,7 +60,7 @@ struct app_sockets {
     uint32_t ping_ms;       /* a peer that was silent for so long is pinged [30000]; APP_NEVER */
     uint32_t pong_ms;       /* and given up when it stays silent for so long [20000] */
     bool uncompressed;      /* permessage-deflate (RFC 7692) is not agreed on */
-    uint8_t deflate_level;  /* zlib's, 1 … 9 [1] */
+    uint8_t deflate_level;  /* zlib's, 1 … 9 [4] */
     uint8_t deflate_bits;   /* log2 of the largest window, 9 … 15 [15] */
     bool deflate_takeover;  /* windows outlive a message: less traffic, 300 KiB a connection */
     uint32_t deflate_bytes; /* shorter messages are sent as they are [1024] */

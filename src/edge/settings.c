@@ -47,7 +47,7 @@ static void fill_sockets(struct app_sockets *l)
 {
     DEFAULT(ping_ms, 30000);
     DEFAULT(pong_ms, 20000);
-    DEFAULT(deflate_level, 1);
+    DEFAULT(deflate_level, 4);
     DEFAULT(deflate_bits, 15);
     DEFAULT(deflate_bytes, 1024);
     DEFAULT(message_burst, l->message_rate);

@@ -16,10 +16,12 @@
  *   begin                                warmed up (--warm seconds); what follows counts
  *   end {"messages":N,"seconds":S,"cpu":S,"p50_us":T,"p90_us":T,"p99_us":T,"max_us":T}
  *
- * messages are those received; times are from the sending to the answer, or to the last hearer.
- * After `end` (idle: after `open`) it holds its connections until stdin ends. Any failure (refused,
- * closed, a message of another length, 10 s of silence) ends it with status 1 and says so on
- * stderr.
+ * --json 1 sends text that looks like an application's instead of the alphabet; --deflate 1 offers
+ * permessage-deflate. Compressed messages are counted ("packed") and not expanded: they are the
+ * server's work, not ours. messages are those received; times are from the sending to the answer,
+ * or to the last hearer. After `end` (idle: after `open`) it holds its connections until stdin
+ * ends. Any failure (refused, closed, a message of another length, 10 s of silence) ends it with
+ * status 1 and says so on stderr.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,6 +58,7 @@ struct conn {
     uint8_t header[14]; /* of the frame being read */
     uint8_t header_len; /* bytes of it that are here */
     bool fin, data;     /* of the frame being read */
+    bool packed;        /* the message is compressed */
     uint64_t left;      /* bytes of its payload to come */
     uint64_t length;    /* of the message so far */
     int64_t sent_ns;    /* when its message was sent */
@@ -65,7 +68,7 @@ struct conn {
 
 static struct {
     enum mode mode;
-    int connections, size, rooms;
+    int connections, size, rooms, json, deflate;
     double seconds, warm, settle;
     struct sockaddr_in address;
     char host[64], path[512];
@@ -78,7 +81,7 @@ static struct {
     int heard; /* of the broadcast under way */
     uint8_t *frame;
     size_t frame_len;
-    uint64_t messages;
+    uint64_t messages, packed;
     int64_t began_ns;
     double began_cpu;
     uint32_t *latency;
@@ -170,6 +173,30 @@ static void count_latency(int64_t ns)
 
 /* --- what is sent --- */
 
+/* What chat rooms and dashboards send: names that repeat, values that do not. */
+static void write_json(char *to, size_t n)
+{
+    static const char *const names[] = {"ada", "grace", "barbara", "edsger", "donald", "alan"};
+    uint32_t x = 2463534242;
+    size_t at = 0;
+
+    for (unsigned i = 0; at < n; i++) {
+        char one[160];
+
+        x = x * 1664525 + 1013904223;
+        const int more =
+            snprintf(one, sizeof one,
+                     "{\"id\":%u,\"user\":\"%s\",\"at\":17636%08u,\"x\":%u.%02u,\"text\":"
+                     "\"hello %s, how are you?\"},",
+                     x >> 8, names[(x >> 10) % 6], x % 100000000, (x >> 16) % 1000, (x >> 4) % 100,
+                     names[(x >> 20) % 6]);
+        const size_t step = (size_t)more < n - at ? (size_t)more : n - at;
+
+        memcpy(to + at, one, step);
+        at += step;
+    }
+}
+
 /* RFC 6455 5.2: FIN and text, masked as clients must; the mask is the same each time, nobody here
  * needs it to be new. */
 static void build_frame(void)
@@ -193,7 +220,11 @@ static void build_frame(void)
     memcpy(f + at, mask, 4);
     at += 4;
     for (size_t i = 0; i < n; i++)
-        f[at + i] = (uint8_t)('a' + i % 26) ^ mask[i & 3];
+        f[at + i] = (uint8_t)('a' + i % 26);
+    if (load.json)
+        write_json((char *)f + at, n);
+    for (size_t i = 0; i < n; i++)
+        f[at + i] ^= mask[i & 3];
     load.frame_len = at + n;
 }
 
@@ -230,8 +261,12 @@ static void send_handshake(struct conn *c)
 
     n = snprintf(request, sizeof request,
                  "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                 path, load.host);
+                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                 "%s\r\n",
+                 path, load.host,
+                 load.deflate ? "Sec-WebSocket-Extensions: permessage-deflate; "
+                                "client_max_window_bits\r\n"
+                              : "");
     send_all(c, request, (size_t)n);
     c->state = HANDSHAKING;
 }
@@ -299,10 +334,11 @@ static size_t read_handshake(struct conn *c, const uint8_t *bytes, size_t n)
 static void on_message(struct conn *c, int64_t now)
 {
     load.messages++;
+    load.packed += c->packed;
     load.last_heard = now;
     if (load.phase != WARMING && load.phase != COUNTING)
         return; /* a greeting, or the last answers */
-    if (c->length != (uint64_t)load.size)
+    if (!c->packed && c->length != (uint64_t)load.size)
         die("a message of %llu bytes instead of %d", (unsigned long long)c->length, load.size);
     if (load.mode == ECHO) {
         count_latency(now - c->sent_ns);
@@ -337,6 +373,8 @@ static void on_header(struct conn *c, unsigned size)
         die("connection %d: the server sent Close", (int)(c - load.conns));
     if (op == 9)
         send_pong(c);
+    if (c->data && op)
+        c->packed = c->header[0] & 0x40;
     if (c->data)
         c->length += c->left;
 }
@@ -431,7 +469,7 @@ static void start_talking(void)
 static void start_counting(void)
 {
     memset(load.latency, 0, BUCKETS * sizeof *load.latency);
-    load.messages = 0;
+    load.messages = load.packed = 0;
     load.began_ns = now_ns();
     load.began_cpu = own_cpu();
     set_phase(COUNTING, load.seconds);
@@ -440,11 +478,11 @@ static void start_counting(void)
 
 static void finish(void)
 {
-    printf("end {\"messages\":%llu,\"seconds\":%.4f,\"cpu\":%.4f,\"p50_us\":%.1f,\"p90_us\":%.1f,"
-           "\"p99_us\":%.1f,\"max_us\":%.1f}\n",
-           (unsigned long long)load.messages, (double)(now_ns() - load.began_ns) / 1e9,
-           own_cpu() - load.began_cpu, percentile(0.5), percentile(0.9), percentile(0.99),
-           percentile(1));
+    printf("end {\"messages\":%llu,\"packed\":%llu,\"seconds\":%.4f,\"cpu\":%.4f,\"p50_us\":%.1f,"
+           "\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n",
+           (unsigned long long)load.messages, (unsigned long long)load.packed,
+           (double)(now_ns() - load.began_ns) / 1e9, own_cpu() - load.began_cpu, percentile(0.5),
+           percentile(0.9), percentile(0.99), percentile(1));
     fflush(stdout);
     set_phase(HOLDING, -1);
 }
@@ -545,10 +583,11 @@ static void parse_options(int argc, char **argv)
         {"mode", required_argument, NULL, 'm'},    {"connections", required_argument, NULL, 'c'},
         {"size", required_argument, NULL, 's'},    {"rooms", required_argument, NULL, 'r'},
         {"seconds", required_argument, NULL, 't'}, {"warm", required_argument, NULL, 'w'},
-        {"settle", required_argument, NULL, 'q'},  {0}};
+        {"settle", required_argument, NULL, 'q'},  {"json", required_argument, NULL, 'j'},
+        {"deflate", required_argument, NULL, 'z'}, {0}};
     int o;
 
-    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:", options, NULL)) != -1) {
+    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:j:z:", options, NULL)) != -1) {
         switch (o) {
         case 'm':
             load.mode = parse_mode(optarg);
@@ -571,9 +610,16 @@ static void parse_options(int argc, char **argv)
         case 'q':
             load.settle = strtod(optarg, NULL);
             break;
+        case 'j':
+            load.json = parse_int(optarg, 0, 1);
+            break;
+        case 'z':
+            load.deflate = parse_int(optarg, 0, 1);
+            break;
         default:
             die("usage: load [--mode echo|broadcast|idle] [--connections N] [--size BYTES] "
                 "[--rooms N (a %%d in PATH)]\n            [--seconds S] [--warm S] [--settle S] "
+                "[--json 1] [--deflate 1] "
                 "ws://ADDRESS:PORT/PATH");
         }
     }

@@ -1,6 +1,6 @@
 // make bench: Holdfast beside workerd, Bun and ws, in one run on one machine. Prints a table; decides nothing.
 //
-//   node run.mjs [--only echo,broadcast,latency,idle] [--servers holdfast,workerd,bun,ws] [--seconds 5] [--rounds 3]
+//   node run.mjs [--only echo,broadcast,json,deflate,latency,idle] [--servers holdfast,workerd,bun,ws] [--seconds 5] [--rounds 3]
 //                  [--connections 100] [--listeners 1000] [--idle 10000] [--json FILE]
 //
 // CPU of a server is user and system time of all its processes, children that ended included, over the messages that the
@@ -17,7 +17,7 @@ import { table } from './table.mjs';
 
 const { values: options } = parseArgs({
     options: {
-        only: { type: 'string', default: 'echo,broadcast,latency,idle' },
+        only: { type: 'string', default: 'echo,broadcast,json,deflate,latency,idle' },
         servers: { type: 'string', default: 'holdfast,workerd,bun,ws' },
         seconds: { type: 'string', default: '5' },
         rounds: { type: 'string', default: '3' },
@@ -39,8 +39,8 @@ const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length 
 const medianOf = (list, key) => median(list.map((one) => one[key]));
 
 /** One server, one load, one round: CPU and times a message. */
-async function talk(server, mode, path, count) {
-    const load = await Load.start(server.url(path), { mode, connections: count, seconds });
+async function talk(server, mode, path, count, more) {
+    const load = await Load.start(server.url(path), { mode, connections: count, seconds, ...more });
 
     try {
         await load.heard('begin');
@@ -55,13 +55,14 @@ async function talk(server, mode, path, count) {
             p99: end.p99_us,
             loadUs: (end.cpu / end.messages) * 1e6,
             busy: cpu / end.seconds,
+            packed: end.packed / end.messages,
         };
     } finally {
         await load.stop();
     }
 }
 
-async function talkAll(row, mode, path, count) {
+async function talkAll(row, mode, path, count, more = {}) {
     const rows = Object.fromEntries(names.map((name) => [name, []]));
 
     for (let round = 0; round < rounds; round++)
@@ -69,7 +70,7 @@ async function talkAll(row, mode, path, count) {
             const server = await servers[name]();
 
             try {
-                rows[name].push(await talk(server, mode, path, count));
+                rows[name].push(await talk(server, mode, path, count, more));
             } finally {
                 await server.stop();
             }
@@ -137,6 +138,8 @@ function prepare() {
 prepare();
 if (only.includes('echo')) await talkAll('echo', 'echo', 'echo/0', connections);
 if (only.includes('broadcast')) await talkAll('broadcast', 'broadcast', 'room/0', listeners);
+if (only.includes('json')) await talkAll('json', 'broadcast', 'room/0', listeners, { size: 1024, json: 1 });
+if (only.includes('deflate')) await talkAll('deflate', 'broadcast', 'room/0', listeners, { size: 1024, json: 1, deflate: 1 });
 if (only.includes('latency')) await talkAll('latency', 'echo', 'echo/0', 1);
 if (only.includes('idle')) await idleAll();
 

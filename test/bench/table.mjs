@@ -5,6 +5,8 @@ const TITLES = {
     echo: ({ connections }) => `Echo, ${connections} connections, 64 bytes (Holdfast, workerd: a Durable Object)`,
     broadcast: ({ listeners }) =>
         `Broadcast to ${listeners} connections, 64 bytes (Holdfast, workerd, ws: a loop; Bun: its native publish)`,
+    json: ({ listeners }) => `Broadcast of 1 KB of JSON to ${listeners} connections`,
+    deflate: ({ listeners }) => `The same to ${listeners} connections that offered permessage-deflate`,
     latency: () => 'Round trip of one connection, 64 bytes',
     idle: ({ idle }) => `Idle connections, ${idle} (Holdfast, workerd: hibernated in 50 Durable Objects)`,
 };
@@ -14,6 +16,8 @@ const CPU = ['server CPU µs/message', 'us', fixed(2)];
 const COLUMNS = {
     echo: [CPU, ['messages/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]],
     broadcast: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
+    json: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
+    deflate: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)], ['compressed', 'packed', fixed(2)]],
     latency: [['p50 µs', 'p50', fixed(1)], ['p99 µs', 'p99', fixed(1)], ['server CPU µs/message', 'us', fixed(2)]],
     idle: [
         ['connections', 'connections', count],

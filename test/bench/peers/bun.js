@@ -10,11 +10,12 @@ const server = Bun.serve({
     },
     websocket: {
         idleTimeout: 0,
+        perMessageDeflate: true,
         open(ws) {
             if (ws.data.room) ws.subscribe('room');
         },
         message(ws, message) {
-            if (ws.data.room) server.publish('room', message);
+            if (ws.data.room) server.publish('room', message, true);
             else ws.send(message);
         },
     },

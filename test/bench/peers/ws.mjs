@@ -1,7 +1,7 @@
 // The ws package in Node: plain echo, and the loop over all clients that its manual shows for a broadcast.
 import { WebSocketServer } from 'ws';
 
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false }, () => {
+const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: true }, () => {
     console.log(`ready http://127.0.0.1:${server.address().port}`);
 });
 
