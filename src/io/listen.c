@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "io/io_int.h"
 #include "io/tls.h"
 
@@ -21,6 +22,9 @@ enum {
     BUDGET = 64,
     RETRY_MS = 100,
     UNIX_MODE = 0600,
+    PREFACE_MAX = 4096,
+    PREFACE_MS = 5000,
+    WAITING_MAX = 4096,
 };
 
 struct listener {
@@ -39,7 +43,19 @@ struct listener {
     bool is_paused;
     bool is_posted;
     bool is_closed;
+    bool has_preface;
     uint64_t refused;
+    struct list waiting; /* connections whose preface is not complete, oldest first */
+    uint32_t n_waiting;
+    struct timer preface_timer;
+};
+
+/* A connection that has not said its preface yet. */
+struct waiting {
+    struct watch watch;
+    struct list link;
+    struct listener *listener;
+    int64_t deadline;
 };
 
 /* --- accepting -------------------------------------------------------------------------------- */
@@ -80,6 +96,158 @@ static void on_retry(struct timer *t)
     post_accept(CONTAINER_OF(t, struct listener, retry));
 }
 
+/* --- connections that were accepted ------------------------------------------------------------
+ */
+
+static void turn_down(struct listener *li, int fd)
+{
+    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
+                                 "Content-Length: 0\r\nConnection: close\r\n\r\n";
+
+    if (!li->tls)
+        (void)send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)close(fd);
+}
+
+/* from NULL: as the kernel knows it. */
+static void hand_up(struct listener *li, int fd, const struct stream_origin *from)
+{
+    struct stream *s = li->tls ? tls_accept(li->tls, fd, li->max_out, from)
+                       : from  ? stream_open_from(li->loop, fd, li->max_out, from)
+                               : stream_open(li->loop, fd, li->max_out);
+
+    if (s)
+        li->ops->accepted(li->arg, s);
+    else
+        li->refused++;
+}
+
+static void check_in(struct listener *li, int fd, const struct stream_address *from)
+{
+    struct stream_origin origin = {.peer = *from};
+
+    if (li->ops->admit && !li->ops->admit(li->arg, from, &origin))
+        turn_down(li, fd);
+    else
+        hand_up(li, fd, &origin);
+}
+
+static struct stream_address peer_of(int fd)
+{
+    struct stream_address a = {0};
+    struct sockaddr_in6 v6 = {0};
+    struct sockaddr_in v4;
+    socklen_t n = sizeof(v6);
+
+    if (getpeername(fd, (struct sockaddr *)&v6, &n) < 0)
+        return a;
+    a.is_known = v6.sin6_family == AF_INET6 || v6.sin6_family == AF_INET;
+    a.port = a.is_known ? ntohs(v6.sin6_port) : 0; /* at the same place in both */
+    memcpy(&v4, &v6, sizeof(v4));
+    if (v6.sin6_family == AF_INET6) {
+        memcpy(a.ip, &v6.sin6_addr, sizeof(a.ip));
+    } else {
+        memset(a.ip + 10, 0xff, 2);
+        memcpy(a.ip + 12, &v4.sin_addr, 4);
+    }
+    return a;
+}
+
+static void stop_waiting(struct waiting *w)
+{
+    struct listener *li = w->listener;
+
+    watch_stop(li->loop, &w->watch);
+    list_del(&w->link);
+    li->n_waiting--;
+    if (list_empty(&li->waiting))
+        timer_del(li->loop, &li->preface_timer);
+    loop_defer(li->loop, LOOP_REAP, mem_free, w);
+}
+
+static void give_up(struct waiting *w)
+{
+    stop_waiting(w);
+    (void)close(w->watch.fd);
+    w->listener->refused++;
+}
+
+static struct waiting *oldest(const struct listener *li)
+{
+    return list_empty(&li->waiting) ? NULL : LIST_ITEM(li->waiting.next, struct waiting, link);
+}
+
+static void on_preface_due(struct timer *t)
+{
+    struct listener *li = CONTAINER_OF(t, struct listener, preface_timer);
+    struct waiting *w;
+
+    while ((w = oldest(li)) != NULL && w->deadline <= loop_now(li->loop))
+        give_up(w);
+    if (w)
+        timer_set(li->loop, t, w->deadline);
+}
+
+/* The preface is looked at in the kernel's buffer, and taken from it exactly. */
+static void on_preface(struct watch *watch, uint32_t events)
+{
+    struct waiting *w = CONTAINER_OF(watch, struct waiting, watch);
+    struct listener *li = w->listener;
+    uint8_t seen[PREFACE_MAX];
+    struct stream_address from = peer_of(watch->fd);
+    const ssize_t there = recv(watch->fd, seen, sizeof(seen), MSG_PEEK);
+    ssize_t n;
+
+    if (there < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    n = there <= 0 ? -1 : li->ops->preface(li->arg, slice_make(seen, (size_t)there), &from);
+    if (n == 0 && there < PREFACE_MAX && !(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+        return;
+    if (n <= 0 || recv(watch->fd, seen, (size_t)n, 0) != n) {
+        give_up(w);
+        return;
+    }
+    stop_waiting(w);
+    check_in(li, watch->fd, &from);
+}
+
+static void wait_for_preface(struct listener *li, int fd)
+{
+    struct waiting *w = mem_new(sizeof(*w));
+
+    if (li->n_waiting == WAITING_MAX)
+        give_up(oldest(li));
+    w->watch = (struct watch){.ready = on_preface, .fd = fd};
+    w->listener = li;
+    w->deadline = loop_now(li->loop) + PREFACE_MS;
+    if (watch_start(li->loop, &w->watch, EPOLLIN | EPOLLRDHUP) < 0) {
+        (void)close(fd);
+        mem_free(w);
+        li->refused++;
+        return;
+    }
+    if (list_empty(&li->waiting))
+        timer_set(li->loop, &li->preface_timer, w->deadline);
+    list_add_tail(&li->waiting, &w->link);
+    li->n_waiting++;
+}
+
+static void welcome(struct listener *li, int fd)
+{
+    struct stream_address from;
+
+    if (li->has_preface) {
+        wait_for_preface(li, fd);
+    } else if (li->ops->admit) {
+        from = peer_of(fd);
+        check_in(li, fd, &from);
+    } else {
+        hand_up(li, fd, NULL);
+    }
+}
+
+/* --- the budget ------------------------------------------------------------------------------- */
+
 static bool may_accept(const struct listener *li)
 {
     return li->is_readable && !li->is_paused && !li->is_closed && !heap_is_set(&li->retry.node);
@@ -89,19 +257,13 @@ static void accept_some(struct listener *li)
 {
     for (uint32_t n = 0; n < li->budget && may_accept(li); n++) {
         const int fd = accept_one(li);
-        struct stream *s;
 
         if (fd == -EAGAIN) {
             li->is_readable = false;
         } else if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM) {
             turn_away(li);
         } else if (fd >= 0) {
-            s = li->tls ? tls_accept(li->tls, fd, li->max_out)
-                        : stream_open(li->loop, fd, li->max_out);
-            if (s)
-                li->ops->accepted(li->arg, s);
-            else
-                li->refused++;
+            welcome(li, fd);
         } /* else that one connection broke while it waited (ECONNABORTED and its like) */
     }
     post_accept(li);
@@ -304,11 +466,14 @@ struct listener *listen_open(struct loop *l, const struct listen_options *o,
         .arg = arg,
         .path = o->path && !o->sibling ? slice_dup(slice_str(o->path)) : NULL,
         .tls = o->tls,
+        .has_preface = o->preface,
+        .preface_timer = {.due = on_preface_due},
         .budget = o->budget ? o->budget : BUDGET,
         .max_out = o->max_out,
         .spare_fd = open_spare(),
         .port = o->path || o->sibling ? 0 : port_of(fd),
     };
+    list_init(&li->waiting);
     if (watch_start(l, &li->watch, EPOLLIN) < 0) {
         (void)err_notef(note, -ERR_OS, "cannot watch a listener: %s", strerror(errno));
         listen_close(li);
@@ -343,6 +508,8 @@ void listen_close(struct listener *li)
         return;
     li->is_closed = true;
     timer_del(li->loop, &li->retry);
+    while (oldest(li))
+        give_up(oldest(li));
     watch_stop(li->loop, &li->watch);
     (void)close(li->watch.fd); /* at once: a successor may want the address */
     if (li->path)

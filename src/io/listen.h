@@ -22,6 +22,7 @@ struct listen_options {
     uint16_t mode;    /* of the path; 0: 0600 */
     /* Accepts at the same Unix socket as this one, of a sibling loop, instead of opening it. */
     const struct listener *sibling;
+    bool preface;     /* connections begin with what listen_ops.preface() understands */
     struct tls *tls;  /* borrowed, NULL: none. What is accepted is tls_accept()ed */
     int backlog;      /* 0: 4096 */
     uint32_t budget;  /* accepts a tick; 0: 64 */
@@ -31,6 +32,15 @@ struct listen_options {
 struct listen_ops {
     /* take_s is the callee's, paused and without an owner. */
     void (*accepted)(void *arg, struct stream *take_s);
+    /*
+     * What stands before the first byte of a connection (and of its TLS), with
+     * listen_options.preface: its length once it is complete, 0 for more, or an error, which closes
+     * it. Sets the client's address. It has 5 s to come.
+     */
+    ssize_t (*preface)(void *arg, struct slice seen, struct stream_address *ret);
+    /* NULL, or whether a connection from there may be: false closes it, after an answer 503 where
+     * nothing is encrypted. True: *ret hears of its end. */
+    bool (*admit)(void *arg, const struct stream_address *from, struct stream_origin *ret);
 };
 
 /* TCP listeners set SO_REUSEPORT, so that every loop can have its own on one port; the first, which

@@ -326,6 +326,38 @@ static const struct stream_kind socket_kind = {
     .short_read_is_last = true,
 };
 
+/* A socket with an origin. */
+struct told {
+    struct stream stream;
+    struct stream_origin origin;
+};
+
+static const struct stream_origin *told_origin(const struct stream *s)
+{
+    return &CONTAINER_OF(s, struct told, stream)->origin;
+}
+
+void stream__closed(const struct stream_origin *o)
+{
+    if (o && o->closed)
+        o->closed(o->arg, &o->peer);
+}
+
+static void told_close(struct stream *s)
+{
+    stream__closed(told_origin(s));
+    socket_close(s);
+}
+
+static const struct stream_kind told_kind = {
+    .read = socket_read,
+    .write = socket_write,
+    .end = socket_end,
+    .close = told_close,
+    .origin = told_origin,
+    .short_read_is_last = true,
+};
+
 struct wrapped {
     struct stream stream;
     const struct stream_io *io;
@@ -395,6 +427,15 @@ struct stream *stream_open(struct loop *l, int take_fd, uint32_t max_out)
     return stream__open(mem_new(sizeof(struct stream)), &socket_kind, l, take_fd, max_out);
 }
 
+struct stream *stream_open_from(struct loop *l, int take_fd, uint32_t max_out,
+                                const struct stream_origin *origin)
+{
+    struct told *t = mem_new(sizeof(*t));
+
+    t->origin = *origin;
+    return stream__open(&t->stream, &told_kind, l, take_fd, max_out);
+}
+
 struct stream *stream_open_io(struct loop *l, int fd, const struct stream_io *io, void *take_conn,
                               uint32_t max_out)
 {
@@ -448,6 +489,20 @@ static struct slice text_of(int family, const void *address, char ret[64])
     return slice_str(inet_ntop(family, address, ret, 64));
 }
 
+static struct slice told_peer(const struct stream_address *a, char ret[64], uint16_t *ret_port)
+{
+    struct in6_addr v6;
+
+    if (ret_port)
+        *ret_port = a->port;
+    memcpy(&v6, a->ip, sizeof(v6));
+    if (!a->is_known)
+        return SLICE_NONE;
+    if (IN6_IS_ADDR_V4MAPPED(&v6))
+        return text_of(AF_INET, &a->ip[12], ret);
+    return text_of(AF_INET6, a->ip, ret);
+}
+
 struct slice stream_peer(const struct stream *s, char ret[64], uint16_t *ret_port)
 {
     union {
@@ -457,7 +512,10 @@ struct slice stream_peer(const struct stream *s, char ret[64], uint16_t *ret_por
         struct sockaddr_storage room;
     } a = {0};
     socklen_t n = sizeof(a);
+    const struct stream_origin *o = s->kind->origin ? s->kind->origin(s) : NULL;
 
+    if (o)
+        return told_peer(&o->peer, ret, ret_port);
     if (ret_port)
         *ret_port = 0;
     if (s->watch.fd < 0 || getpeername(s->watch.fd, &a.any, &n) < 0)

@@ -41,6 +41,24 @@ struct stream_ops {
  */
 struct stream *stream_open(struct loop *l, int take_fd, uint32_t max_out);
 
+/* Where a connection came from, when that is known better than the kernel knows it, and who wants
+ * to hear that it is gone. */
+struct stream_address {
+    uint8_t ip[16]; /* IPv4 as ::ffff:a.b.c.d */
+    uint16_t port;
+    bool is_known;
+};
+struct stream_origin {
+    struct stream_address peer;
+    /* In the reap phase, once; NULL: nobody. */
+    void (*closed)(void *arg, const struct stream_address *peer);
+    void *arg;
+};
+/* As stream_open(), for a stream whose stream_peer() is origin->peer. closed() is also called when
+ * NULL is returned. */
+struct stream *stream_open_from(struct loop *l, int take_fd, uint32_t max_out,
+                                const struct stream_origin *origin);
+
 /*
  * A stream over something else: io's functions are given `conn`. fd is watched, not owned: close()
  * ends both. read and write return bytes (read 0: the end), -EAGAIN, or another negated errno;

@@ -17,6 +17,8 @@ struct stream_kind {
     /* For layers that keep bytes of their own for the wire, else NULL: sends them before anything
      * else. 0: all are gone; or a negated errno. */
     int (*settle)(struct stream *s);
+    /* NULL, or where it comes from; may return NULL. */
+    const struct stream_origin *(*origin)(const struct stream *s);
     /* A short read says that nothing is left: true of the kernel's stream sockets, whose next byte
      * is a new edge; not of layers that buffer. */
     bool short_read_is_last;
@@ -49,6 +51,8 @@ struct stream {
 
 static_assert(sizeof(struct stream) == 64, "an idle stream is small");
 
+/* Tells who wants to know that the stream is gone. o may be NULL. */
+void stream__closed(const struct stream_origin *o);
 /* There may be bytes to read: reads now when the owner wants them and the loop is in its reads
  * phase, else soon. */
 void stream__readable(struct stream *s);

@@ -70,8 +70,9 @@ struct tls_conn {
     struct stream stream; /* first: the memory is its */
     struct tls *tls;
     SSL *ssl;
-    struct buf kept;     /* ciphertext that the kernel did not take */
-    struct list shaking; /* detached: the handshake is done, or failed */
+    struct stream_origin *origin; /* NULL: the kernel knows */
+    struct buf kept;              /* ciphertext that the kernel did not take */
+    struct list shaking;          /* detached: the handshake is done, or failed */
     int64_t deadline;
     bool is_up;
     bool has_ended; /* close_notify came, behind bytes that were handed up first */
@@ -446,8 +447,15 @@ static void tls_close_conn(struct stream *s)
     unshake(c);
     SSL_free(c->ssl);
     buf_done(&c->kept);
+    stream__closed(c->origin);
+    mem_free(c->origin);
     (void)close(s->watch.fd);
     unref(c->tls);
+}
+
+static const struct stream_origin *tls_origin(const struct stream *s)
+{
+    return conn_of(s)->origin;
 }
 
 static const struct stream_kind tls_kind = {
@@ -456,9 +464,20 @@ static const struct stream_kind tls_kind = {
     .end = tls_end,
     .close = tls_close_conn,
     .settle = tls_settle,
+    .origin = tls_origin,
 };
 
-struct stream *tls_accept(struct tls *t, int take_fd, uint32_t max_out)
+static struct stream_origin *copy_origin(const struct stream_origin *origin)
+{
+    struct stream_origin *copy = origin ? mem_new(sizeof(*copy)) : NULL;
+
+    if (copy)
+        *copy = *origin;
+    return copy;
+}
+
+struct stream *tls_accept(struct tls *t, int take_fd, uint32_t max_out,
+                          const struct stream_origin *origin)
 {
     struct tls_conn *c = mem_new(sizeof(*c));
 
@@ -471,8 +490,10 @@ struct stream *tls_accept(struct tls *t, int take_fd, uint32_t max_out)
         unref(t);
         (void)close(take_fd);
         mem_free(c);
+        stream__closed(origin);
         return NULL;
     }
+    c->origin = copy_origin(origin);
     SSL_set_bio(c->ssl, t->bio, t->bio);
     SSL_set_accept_state(c->ssl);
     if (!stream__open(&c->stream, &tls_kind, t->loop, take_fd, max_out))

@@ -20,6 +20,7 @@
 #include "io/loop.h"
 
 struct stream;
+struct stream_origin;
 struct tls;
 
 /* PEM files: the certificate with its chain behind it, and its private key. */
@@ -70,8 +71,10 @@ const struct tls_stats *tls_stats(const struct tls *t);
 void tls_close(struct tls *t);
 
 /* The server's side of a connected non-blocking socket; otherwise as stream_open(). The handshake
- * begins with stream_resume(); bytes pushed before it is done wait. */
-struct stream *tls_accept(struct tls *t, int take_fd, uint32_t max_out);
+ * begins with stream_resume(); bytes pushed before it is done wait. origin: as stream_open_from(),
+ * or NULL. */
+struct stream *tls_accept(struct tls *t, int take_fd, uint32_t max_out,
+                          const struct stream_origin *origin);
 
 /* "TLSv1.3"; NULL when the stream is not encrypted (or not yet). */
 const char *tls_version(const struct stream *s);

@@ -151,7 +151,7 @@ static int take(struct server *s)
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     stream_doom(s->stream);
-    s->stream = tls_accept(s->tls, fds[0], 0);
+    s->stream = tls_accept(s->tls, fds[0], 0, NULL);
     assert_non_null(s->stream);
     stream_attach(s->stream, &ears, s);
     stream_resume(s->stream);
@@ -928,7 +928,7 @@ TEST(an_idle_connection_costs_at_most_14_kilobytes)
         be_clients(theirs, stop[0]);
     before = mallinfo2().uordblks;
     for (int i = 0; i < IDLE; i++) {
-        streams[i] = tls_accept(crowd.tls, ours[i], 0);
+        streams[i] = tls_accept(crowd.tls, ours[i], 0, NULL);
         stream_attach(streams[i], &ops, &streams[i]);
         stream_resume(streams[i]);
     }
