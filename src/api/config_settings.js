@@ -12,6 +12,7 @@ export const LIMITS = {
   ready_ms: [20_000, 1, 3_600_000],
   message_bytes: [32 << 20, 125, 32 << 20],
   request_bytes: [100 << 20, 0, Number.MAX_SAFE_INTEGER],
+  connections: [0, 0, 0xffffffff],
   send_queue_bytes: [4 << 20, 1024, 1 << 30],
 };
 // The same for WebSockets; 0 ping_ms: never.
@@ -25,6 +26,7 @@ const SOCKETS = {
   message_burst: [0, 0, 30_000],
 };
 const ORIGIN = /^(self|null|https?:\/\/(\*\.)?[^\s/*]+)$/i;
+const TRUSTED = /^(private|[0-9a-fA-F.:]+(\/\d{1,3})?)$/;
 const THREADS_MAX = 64;
 const HOST = /^[^\s/]+(\/\d{1,3})?$/;
 const RESOLVE = /^[^:\s]+:\d{1,5}:\S+$/;
@@ -106,6 +108,7 @@ function readListener(item, folder) {
   const one = host.startsWith('unix:') ? readSocket(item, host, folder)
     : { host, port: item.integer('port', { max: 65535 }) ?? 8787 };
 
+  one.proxy_protocol = item.boolean('proxy_protocol') ?? false;
   if (item.has('tls')) one.tls = readTls(item.table('tls'), folder);
   else if (https) one.tls = { local: true };
   item.rest();
@@ -198,6 +201,8 @@ export function readSettings(table, folder, dev = false) {
     control: readControl(table) ?? null,
     goodbye_ms: table.integer('goodbye_ms', { max: 3_600_000 }) ?? 0,
     max_connections: table.integer('max_connections', { max: 0xffffffff }) ?? 0,
+    max_connections_per_client: table.integer('max_connections_per_client', { max: 0xffffffff }) ?? 0,
+    trusted_proxies: table.strings('trusted_proxies', { match: TRUSTED, expected: 'an address, a network (10.0.0.0/8) or "private"' }),
     log: {
       format: log.string('format', { oneOf: ['text', 'json'] }) ?? 'text',
       level: log.string('level', { oneOf: ['debug', 'info', 'warn', 'error'] }) ?? 'info',

@@ -74,7 +74,9 @@ static struct config_address address_of(struct config *c, const json_t *o)
     struct config_address at = {.host = text_of(o, "host"),
                                 .port = (uint16_t)number_of(o, "port"),
                                 .path = text_of(o, "path"),
-                                .mode = (uint16_t)number_of(o, "mode")};
+                                .mode = (uint16_t)number_of(o, "mode"),
+                                .proxy_protocol =
+                                    json_is_true(json_object_get(o, "proxy_protocol"))};
 
     read_tls(c, &at, json_object_get(o, "tls"));
     return at;
@@ -91,6 +93,7 @@ static struct app_limits limits_of(const json_t *o)
         .ready_ms = (uint32_t)number_of(o, "ready_ms"),
         .message_bytes = (uint32_t)number_of(o, "message_bytes"),
         .request_bytes = number_of(o, "request_bytes"),
+        .connections = (uint32_t)number_of(o, "connections"),
         .send_queue_bytes = (uint32_t)number_of(o, "send_queue_bytes"),
     };
 }
@@ -219,6 +222,8 @@ static void read_gateway(struct config *c)
     c->threads = (unsigned)number_of(c->doc, "threads");
     c->max_connections = (uint32_t)number_of(c->doc, "max_connections");
     c->goodbye_ms = (uint32_t)number_of(c->doc, "goodbye_ms");
+    c->max_per_client = (uint32_t)number_of(c->doc, "max_connections_per_client");
+    c->trusted_proxies = texts_of(c, c->doc, "trusted_proxies");
     c->log_form = WORD_OF(log, "format", "text", "json") == 1 ? LOG_JSON : LOG_COLOR;
     (void)log_level_parse(slice_str(text_of(log, "level")), &c->log_level);
 }

@@ -22,6 +22,7 @@ struct config_address {
     struct tls_certificate *certificates; /* NULL: no TLS, unless it is `local` */
     size_t n_certificates;
     bool only_13;
+    bool proxy_protocol;
     bool is_local; /* TLS with a certificate for this machine, which the gateway makes */
 };
 
@@ -50,6 +51,8 @@ struct config {
     unsigned threads;              /* 0: not said */
     uint32_t max_connections;
     uint32_t goodbye_ms;
+    uint32_t max_per_client;
+    const char *const *trusted_proxies;
     enum log_form log_form;
     enum log_level log_level;
     struct config_app *apps;

@@ -159,6 +159,8 @@ static int make_edges(struct run *r, const struct loaded *x, struct err_note *no
         .log = r->log,
         .max_connections = c->max_connections,
         .goodbye_ms = c->goodbye_ms,
+        .max_per_client = c->max_per_client,
+        .trusted_proxies = c->trusted_proxies,
     };
     int result = 0;
 
@@ -189,6 +191,7 @@ static int listen_at(struct run *r, enum edge_door door, const struct config_add
                              .port = at->port,
                              .path = at->path,
                              .mode = at->mode,
+                             .proxy_protocol = at->proxy_protocol,
                              .tls = at->certificates ? &tls : NULL};
 
     for (unsigned i = 0; i < r->n; i++) {
@@ -354,8 +357,10 @@ static void reload_app(struct run *r, const struct loaded_app *app)
 /* What the edges were made with cannot change under them. */
 static void check_fixed(struct run *r, const struct config *new)
 {
-    static const char *const fixed[] = {"listen",  "threads",         "control",    "state",
-                                        "sandbox", "max_connections", "goodbye_ms", "log"};
+    static const char *const fixed[] = {"listen",         "threads", "control",
+                                        "state",          "sandbox", "max_connections",
+                                        "goodbye_ms",     "log",     "max_connections_per_client",
+                                        "trusted_proxies"};
 
     for (size_t i = 0; i < COUNT_OF(fixed); i++)
         if (!json_equal(json_object_get(r->loaded->config->doc, fixed[i]),

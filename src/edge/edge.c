@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include "conn/http1_server.h"
+#include "edge/admit.h"
+#include "edge/client.h"
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
 #include "edge/egress.h"
+#include "edge/egress_rules.h"
 #include "edge/files.h"
 #include "edge/fleet.h"
 #include "edge/hold.h"
@@ -21,6 +24,7 @@
 #include "io/listen.h"
 #include "io/stream.h"
 #include "io/tls.h"
+#include "wire/proxy.h"
 #include "wire/pulse.h"
 
 /* --- mails between edges and the fleet -------------------------------------------------------- */
@@ -301,13 +305,18 @@ void edge_obey(struct edge *e, struct order *take_o)
 
 static void to_worker(struct app *a, struct exchange *x)
 {
-    char address[64], text[80];
+    char address[64], text[CLIENT_TEXT];
     uint16_t port;
     const struct slice peer = stream_peer(exchange_stream(x), address, &port);
-    const int n = snprintf(text, sizeof(text), "%.*s:%u", SLICE_FMT(peer), port);
+    const struct slice client = client_find(&a->edge->trusted, peer, exchange_request(x), text);
 
-    inbound_open(a, exchange_request(x), reply_to_client(x),
-                 peer.n ? slice_make(text, (size_t)n) : SLICE_NONE);
+    if (client.n && slice_eq(client, peer)) {
+        const int n = snprintf(text, sizeof(text), "%.*s:%u", SLICE_FMT(peer), port);
+
+        inbound_open(a, exchange_request(x), reply_to_client(x), slice_make(text, (size_t)n));
+    } else {
+        inbound_open(a, exchange_request(x), reply_to_client(x), client);
+    }
 }
 
 /* A handshake that a page of a foreign site makes in a browser. */
@@ -400,7 +409,48 @@ static void on_accepted(void *arg, struct stream *take_s)
     timer_set(e->loop, &e->crowd, loop_now(e->loop) + CROWD_MS);
 }
 
-static const struct listen_ops listen_facts = {.accepted = on_accepted};
+static ssize_t on_preface(void *arg, struct slice seen, struct stream_address *ret)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const struct edge_listener *li = arg;
+    struct proxy_header h;
+    const ssize_t n = proxy_parse(seen, &h);
+
+    li->edge->stats.refused_preface += n < 0;
+    if (n <= 0 || !h.has_address)
+        return n;
+    *ret = (struct stream_address){.port = h.source_port, .is_known = true};
+    if (h.is_v6) {
+        memcpy(ret->ip, h.source, 16);
+    } else {
+        memcpy(ret->ip, mapped, sizeof(mapped));
+        memcpy(ret->ip + 12, h.source, 4);
+    }
+    return n;
+}
+
+static bool on_admit(void *arg, const struct stream_address *from, struct stream_origin *ret)
+{
+    const struct edge_listener *li = arg;
+    struct edge *e = li->edge;
+    struct egress_address a;
+
+    memcpy(a.bytes, from->ip, sizeof(a.bytes));
+    if (!from->is_known || li->door == EDGE_CONTROL ||
+        (e->trusted.n_allow && egress_rules_address(&e->trusted, &a, 0, false)))
+        return true;
+    if (!admit_enter(e->admit, from)) {
+        e->stats.refused_client++;
+        return false;
+    }
+    ret->closed = admit_leave;
+    ret->arg = e->admit;
+    return true;
+}
+
+static const struct listen_ops listen_facts = {.accepted = on_accepted, .preface = on_preface};
+static const struct listen_ops admit_facts = {
+    .accepted = on_accepted, .preface = on_preface, .admit = on_admit};
 
 /* The largest of what the applications permit; one server does not know yet which will answer. */
 static struct http1_options http_options(const struct edge *e)
@@ -442,6 +492,7 @@ static void on_tls_failed(void *arg, const struct stream *s, struct slice why)
     const struct edge_listener *li = arg;
     char address[64];
 
+    li->edge->stats.handshakes_failed++;
     log_event(&li->edge->log, log_level_of(-ERR_TLS), "tls.failed",
               F_TEXT("peer", stream_peer(s, address, NULL)), F_TEXT("why", why));
 }
@@ -456,6 +507,7 @@ static int open_listener(struct edge_listener *li, const struct edge_address *at
     struct listen_options o = {.host = at->host,
                                .port = at->port,
                                .shared = e->index > 0,
+                               .preface = at->proxy_protocol,
                                .path = at->path,
                                .mode = at->mode};
 
@@ -467,7 +519,7 @@ static int open_listener(struct edge_listener *li, const struct edge_address *at
             return -ERR_CONFIG;
     }
     o.tls = li->tls;
-    li->listener = listen_open(e->loop, &o, &listen_facts, li, note);
+    li->listener = listen_open(e->loop, &o, e->admit ? &admit_facts : &listen_facts, li, note);
     return li->listener ? 0 : -ERR_OS;
 }
 
@@ -602,6 +654,9 @@ static void edge_done(struct edge *e)
     router_done(&e->router);
     slots_done(&e->holds);
     slots_done(&e->inbounds);
+    admit_close(e->admit);
+    e->admit = NULL;
+    egress_rules_done(&e->trusted);
     mem_free(e->siblings);
 }
 
@@ -618,11 +673,13 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     e->arg = o->arg;
     e->max_connections = o->max_connections ? o->max_connections : descriptors(o->count);
     e->goodbye_ms = o->goodbye_ms;
+    e->admit = o->max_per_client ? admit_new(o->max_per_client) : NULL;
     e->crowd.due = on_crowd_due;
     e->sockets = websocket_pool_new(loop);
     slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
     slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
-    if (add_apps(e, o, note) < 0 || add_routes(e, o, note) < 0) {
+    if (egress_rules_init(&e->trusted, o->trusted_proxies, NULL, note) < 0 ||
+        add_apps(e, o, note) < 0 || add_routes(e, o, note) < 0) {
         edge_done(e);
         mem_free(e);
         return NULL;

@@ -40,6 +40,7 @@ struct app_limits {
     uint32_t ready_ms; /* the module's evaluation may take [20000] */
     uint32_t message_bytes;    /* one WebSocket message [32 MiB] */
     uint64_t request_bytes;    /* one request body [100 MiB] */
+    uint32_t connections;      /* WebSockets and requests in progress, of an edge [no limit]: 503 */
     uint32_t send_queue_bytes; /* what may wait for one slow client before it is closed; at least a
                                   message [32 MiB] */
 };
@@ -148,6 +149,10 @@ struct edge_options {
     struct log log;           /* a copy for each edge; its ops are shared by all */
     uint32_t max_connections; /* of this edge; 0: what RLIMIT_NOFILE leaves */
     uint32_t goodbye_ms;      /* on a stop, clients with WebSockets may go on for so long [0] */
+    uint32_t max_per_client;  /* of those, with one IPv4 address or IPv6 /64; 0: no limit */
+    /* Proxies whose X-Forwarded-For and Forwarded are believed: addresses, networks, "private".
+     * NULL-terminated, or NULL. They have no limit of their own. */
+    const char *const *trusted_proxies;
 };
 
 /* NULL with *note when an option is wrong (unknown application of a route, no assets folder…). */
@@ -169,6 +174,7 @@ struct edge_address {
     const char *path;              /* a Unix socket instead of both */
     uint16_t mode;                 /* of the path; 0: 0600 */
     const struct tls_options *tls; /* NULL: none */
+    bool proxy_protocol; /* connections begin with a PROXY header (wire/proxy.h), and must */
 };
 
 /*

@@ -24,6 +24,7 @@
 #include "edge/actors.h"
 #include "edge/alarms.h"
 #include "edge/edge.h"
+#include "edge/egress_rules.h"
 #include "edge/events.h"
 #include "edge/route.h"
 #include "edge/slots.h"
@@ -72,6 +73,7 @@ struct app {
     struct events events;
     uint64_t last_sent;   /* seq of the newest event that went over a link */
     struct list waiting;  /* holds that are not read until fewer events wait (hold.waiting) */
+    uint32_t n_open;      /* inbounds and holds */
     struct list inbounds; /* exchanges, inbound.in_app */
 
     struct actors actors;
@@ -172,7 +174,9 @@ struct edge {
     size_t n_listeners;
     uint64_t accepted_order; /* hold.since */
     uint32_t max_connections;
-    struct timer crowd; /* set while listeners pause because too many are here */
+    struct admit *admit;         /* NULL: no limit for one client */
+    struct egress_rules trusted; /* its allow list: proxies that are believed */
+    struct timer crowd;          /* set while listeners pause because too many are here */
     struct edge_stats stats;
     bool gone; /* freed, but for this struct: mails are dropped */
     uint32_t goodbye_ms;

@@ -166,6 +166,7 @@ struct hold *hold_new(struct app *a, const struct backend_ops *backend)
     if (!h)
         return NULL;
     h->app = a;
+    a->n_open++;
     h->backend = backend;
     ++*gauge(h);
     return h;
@@ -242,6 +243,7 @@ void hold_free(struct hold *h)
 {
     assert(h->state == HOLD_OVER || h->state == HOLD_PENDING);
     --*gauge(h);
+    h->app->n_open--;
     list_del(&h->waiting);
     if (h->actor)
         actor_del_hold(&h->app->actors, h->actor, &h->in_actor);

@@ -38,6 +38,7 @@ static void inbound_free(struct inbound *in)
     drop_hold(in);
     list_del(&in->in_app);
     a->edge->stats.requests_open--;
+    a->n_open--;
     slots_drop(&a->edge->inbounds, in);
     delivery_check_idle(a);
 }
@@ -171,8 +172,12 @@ static bool refuse_at_once(struct app *a, struct reply reply)
 {
     struct edge_stats *s = &a->edge->stats;
 
-    if (!a->broken && a->events.n < APP_EVENTS_MAX && !a->edge->stopping)
+    const uint32_t most = a->settings->config.limits.connections;
+    const bool is_over = most && a->n_open >= most;
+
+    if (!a->broken && a->events.n < APP_EVENTS_MAX && !a->edge->stopping && !is_over)
         return false;
+    s->requests_over += is_over;
     s->requests_failed++;
     if (a->broken)
         reply_text(reply, 500,
@@ -211,6 +216,7 @@ void inbound_open(struct app *a, const struct exchange_request *request, struct 
     in->body_done = !in->has_body;
     list_add_tail(&a->inbounds, &in->in_app);
     a->edge->stats.requests_open++;
+    a->n_open++;
     a->edge->stats.requests_worker++;
     if (request->upgrade && reply_client(take_reply))
         want_hold(in);

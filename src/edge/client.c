@@ -1,0 +1,114 @@
+#include "edge/client.h"
+
+#include <stdio.h>
+
+#include "edge/egress_rules.h"
+
+enum { HOPS_MAX = 32 };
+
+bool client_is_trusted(const struct egress_rules *trusted, struct slice address)
+{
+    struct egress_address a;
+
+    if (!trusted || trusted->n_allow == 0)
+        return false;
+    if (address.n == 0)
+        return true;
+    return egress_address_parse(address, &a) && egress_rules_address(trusted, &a, 0, false);
+}
+
+/* "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1" without the port and the brackets.
+ */
+static struct slice bare(struct slice hop)
+{
+    const ptrdiff_t end = slice_find(hop, ']'), colon = slice_find(hop, ':');
+
+    if (hop.n && hop.p[0] == '[' && end > 0)
+        return slice_sub(hop, 1, (size_t)end - 1);
+    if (colon >= 0 && slice_find(slice_sub(hop, (size_t)colon + 1, SIZE_MAX), ':') < 0)
+        return slice_sub(hop, 0, (size_t)colon);
+    return hop;
+}
+
+static struct slice unquoted(struct slice value)
+{
+    if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
+        return slice_sub(value, 1, value.n - 2);
+    return value;
+}
+
+/* The value of `for` in one element of Forwarded: for="[2001:db8::1]:80";proto=https */
+static struct slice for_of(struct slice element)
+{
+    struct slice pair, name;
+
+    while (slice_split(&element, ';', &pair)) {
+        struct slice value = slice_trim(pair);
+
+        if (slice_split(&value, '=', &name) && slice_eq_nocase(slice_trim(name), SLICE("for")))
+            return unquoted(slice_trim(value));
+    }
+    return SLICE_NONE;
+}
+
+/* The part behind the last comma, cut off from *list. */
+static struct slice take_last(struct slice *list)
+{
+    size_t at = list->n;
+    struct slice last;
+
+    while (at > 0 && list->p[at - 1] != ',')
+        at--;
+    last = slice_trim(slice_sub(*list, at, SIZE_MAX));
+    list->n = at > 0 ? at - 1 : 0;
+    return last;
+}
+
+/* From the last field of the name to the first, each from right to left, until a stranger. True:
+ * the search is over. */
+static bool walk(const struct egress_rules *trusted, struct slice list, bool forwarded, int *hops,
+                 struct slice *best)
+{
+    while (list.n && (*hops)++ < HOPS_MAX) {
+        struct slice hop = take_last(&list);
+        struct egress_address a;
+
+        hop = bare(forwarded ? for_of(hop) : hop);
+        if (!egress_address_parse(hop, &a))
+            return true; /* "unknown", "_hidden", rubbish: nothing left of it says more */
+        *best = hop;
+        if (!client_is_trusted(trusted, hop))
+            return true;
+    }
+    return *hops >= HOPS_MAX;
+}
+
+static bool search(const struct egress_rules *trusted, const struct exchange_request *rq,
+                   struct slice name, bool forwarded, struct slice *best)
+{
+    bool any = false;
+    int hops = 0;
+
+    for (size_t i = rq->n_fields; i-- > 0;) {
+        if (!slice_eq_nocase(rq->fields[i].name, name))
+            continue;
+        any = true;
+        if (walk(trusted, rq->fields[i].value, forwarded, &hops, best))
+            break;
+    }
+    return any;
+}
+
+struct slice client_find(const struct egress_rules *trusted, struct slice peer,
+                         const struct exchange_request *rq, char ret[CLIENT_TEXT])
+{
+    struct slice best = peer;
+    int n;
+
+    if (!client_is_trusted(trusted, peer))
+        return peer;
+    if (!search(trusted, rq, SLICE("X-Forwarded-For"), false, &best))
+        (void)search(trusted, rq, SLICE("Forwarded"), true, &best);
+    n = snprintf(ret, CLIENT_TEXT, "%.*s", SLICE_FMT(best));
+    return slice_make(ret, MIN((size_t)n, (size_t)CLIENT_TEXT - 1));
+}
