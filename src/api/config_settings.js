@@ -108,7 +108,7 @@ function readListener(item, folder) {
   const one = host.startsWith('unix:') ? readSocket(item, host, folder)
     : { host, port: item.integer('port', { max: 65535 }) ?? 8787 };
 
-  one.proxy_protocol = item.boolean('proxy_protocol') ?? false;
+  if (item.boolean('proxy_protocol')) one.proxy_protocol = true;
   if (item.has('tls')) one.tls = readTls(item.table('tls'), folder);
   else if (https) one.tls = { local: true };
   item.rest();
