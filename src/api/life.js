@@ -13,7 +13,6 @@ const { link } = native;
 
 let running = false; // READY was said
 let draining = false;
-let saidIdle = false;
 let watching = false; // a timer looks at requests that seem to hang
 
 /** The application is ready for events. */
@@ -25,15 +24,8 @@ export function run() {
 export function rest(quiet) {
   if (!running) return false;
   if (draining && link.open() === 0) return leave();
-  if (!quiet) {
-    saidIdle = false;
-  } else if (link.open() > 0) {
-    saidIdle = false;
-    watch();
-  } else if (!saidIdle) {
-    saidIdle = true;
-    link.idle();
-  }
+  if (quiet && link.open() > 0) watch();
+  else if (quiet) link.idle(); // the host says it once for the newest event
   return false;
 }
 

@@ -30,6 +30,8 @@ struct endpoint {
     struct watch watch;
     unsigned link;
     uint64_t last_seq; /* the last event that came */
+    uint64_t idle_seq; /* that of the last IDLE */
+    bool said_idle;    /* there was one */
     struct outbox out;
     struct buf in;
     size_t need;  /* bytes of the frame that is not whole yet; 0: unknown */

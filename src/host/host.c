@@ -203,6 +203,18 @@ static void give_up(struct host *h)
     host__leave(h, EXIT_LIMIT);
 }
 
+/* Once for the newest event of each link: it may have been over in the turn that brought it. */
+static void say_idle(struct endpoint *e)
+{
+    const struct ipc_idle idle = {.last_seq = e->last_seq};
+
+    if (e->said_idle && e->idle_seq == e->last_seq)
+        return;
+    (void)ipc_put_idle(outbox_frame(&e->out, 0), 0, 0, &idle);
+    e->idle_seq = e->last_seq;
+    e->said_idle = true;
+}
+
 /* Behind the batch and its ACKs, in the same write. */
 static void say_last(struct host *h, struct endpoint *e)
 {
@@ -211,10 +223,9 @@ static void say_last(struct host *h, struct endpoint *e)
         .error = (uint16_t)err,
         .text = err ? slice_str(limits_text(err)) : SLICE_NONE,
     };
-    const struct ipc_idle idle = {.last_seq = e->last_seq};
 
     if (h->idle)
-        (void)ipc_put_idle(outbox_frame(&e->out, 0), 0, 0, &idle);
+        say_idle(e);
     if (h->says_exiting && e->link == 0)
         (void)ipc_put_exiting(outbox_frame(&e->out, 0), 0, 0, &exiting);
     outbox_release(&e->out);

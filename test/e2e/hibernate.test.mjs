@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Client } from '../lib/client.mjs';
 import { Holdfast, childrenOf, isAlive, until } from '../lib/holdfast.mjs';
-import { LAB } from './app.mjs';
+import { LAB, hello, scratch } from './app.mjs';
 
 let server;
 
@@ -124,4 +124,14 @@ test('what happened is in the log and in the metrics', async () => {
     const metrics = await (await fetch(`http://127.0.0.1:${control}/metrics`)).text();
 
     assert.match(metrics, /^holdfast_\w*(wake|hibernat|sleep)\w*(\{.*\})? [1-9]/m);
+});
+
+test('a process that answered without waiting for anything goes, too', async (t) => {
+    const folder = scratch(t, { 'app.js': hello() });
+    const one = await Holdfast.dev(`${folder}/app.js`, { args: ['--worker-idle-ms', '300'] });
+
+    t.after(() => one.stop());
+    assert.equal(await (await fetch(one.url())).text(), 'hello');
+    await until('the process is gone', async () => (await one.status()).worker.state === 'asleep');
+    assert.equal(await (await fetch(one.url())).text(), 'hello');
 });
