@@ -249,6 +249,140 @@ TEST(out_of_descriptors_turns_away_and_recovers)
     (void)close(two);
 }
 
+/* --- prefaces and admission --------------------------------------------------------------------
+ */
+
+static int left;
+static bool is_open = true;
+
+/* "!" and a digit: the client is 192.0.2.DIGIT. */
+static ssize_t on_preface(void *arg, struct slice seen, struct stream_address *ret)
+{
+    if (seen.p[0] != '!')
+        return -ERR_SYNTAX;
+    if (seen.n < 2)
+        return 0;
+    *ret = (struct stream_address){.ip = {[10] = 0xff, 0xff, 192, 0, 2, (uint8_t)(seen.p[1] - '0')},
+                                   .port = 9,
+                                   .is_known = true};
+    return 2;
+}
+
+static void on_left(void *arg, const struct stream_address *from)
+{
+    left++;
+}
+
+static bool on_admit(void *arg, const struct stream_address *from, struct stream_origin *ret)
+{
+    ret->closed = on_left;
+    return is_open;
+}
+
+static const struct listen_ops gate = {on_accepted, on_preface, on_admit};
+
+static char first_byte;
+
+static void on_data(void *arg, struct span in)
+{
+    first_byte = (char)in.p[0];
+}
+
+static void on_end(void *arg)
+{
+}
+
+static void on_lost(void *arg, int err)
+{
+}
+
+static const struct stream_ops ears = {on_data, on_end, NULL, on_lost};
+
+TEST(a_preface_says_who_it_is_and_is_not_part_of_the_stream)
+{
+    struct loop *l = loop_new();
+    const struct listen_options o = {.host = "127.0.0.1", .preface = true};
+    struct listener *li = listen_open(l, &o, &gate, NULL, NULL);
+    const int fd = dial(listen_port(li));
+    char room[64];
+    uint16_t port;
+
+    left = 0;
+    is_open = true;
+    ticks(l, 3);
+    assert_int_equal(write(fd, "!", 1), 1);
+    ticks(l, 3);
+    assert_int_equal(count, 0);
+    assert_int_equal(write(fd, "7x", 2), 2);
+    ticks(l, 3);
+    assert_int_equal(count, 1);
+    assert_true(slice_eq(stream_peer(accepted[0], room, &port), SLICE("192.0.2.7")));
+    assert_int_equal(port, 9);
+    stream_attach(accepted[0], &ears, NULL);
+    stream_resume(accepted[0]);
+    ticks(l, 3);
+    assert_int_equal(first_byte, 'x');
+    drop_all();
+    ticks(l, 3);
+    assert_int_equal(left, 1);
+    listen_close(li);
+    loop_free(l);
+    (void)close(fd);
+}
+
+TEST(without_its_preface_a_connection_is_closed)
+{
+    struct loop *l = loop_new();
+    const struct listen_options o = {.host = "127.0.0.1", .preface = true};
+    struct listener *li = listen_open(l, &o, &gate, NULL, NULL);
+    const int wrong = dial(listen_port(li)), gone = dial(listen_port(li)),
+              quiet = dial(listen_port(li));
+    char byte;
+
+    assert_int_equal(write(wrong, "x", 1), 1);
+    assert_int_equal(write(gone, "!", 1), 1);
+    (void)shutdown(gone, SHUT_WR);
+    ticks(l, 5);
+    assert_int_equal(count, 0);
+    assert_int_equal(listen_refused(li), 2);
+    assert_true(read(wrong, &byte, 1) <= 0);
+    assert_true(read(gone, &byte, 1) <= 0);
+    listen_close(li); /* one still waits */
+    assert_true(read(quiet, &byte, 1) <= 0);
+    loop_free(l);
+    (void)close(wrong);
+    (void)close(gone);
+    (void)close(quiet);
+}
+
+TEST(who_is_not_admitted_hears_503)
+{
+    struct loop *l = loop_new();
+    const struct listen_options o = {.host = "127.0.0.1"};
+    struct listener *li = listen_open(l, &o, &gate, NULL, NULL);
+    char got[64] = "";
+    int fd;
+
+    left = 0;
+    is_open = false;
+    fd = dial(listen_port(li));
+    ticks(l, 3);
+    assert_int_equal(count, 0);
+    assert_true(read(fd, got, sizeof(got) - 1) > 12);
+    assert_memory_equal(got, "HTTP/1.1 503", 12);
+    (void)close(fd);
+    is_open = true;
+    fd = dial(listen_port(li));
+    ticks(l, 3);
+    assert_int_equal(count, 1);
+    assert_true(slice_eq(stream_peer(accepted[0], got, NULL), SLICE("127.0.0.1")));
+    drop_all();
+    listen_close(li);
+    loop_free(l);
+    assert_int_equal(left, 1);
+    (void)close(fd);
+}
+
 #define FRESH(t) cmocka_unit_test_setup(t, fresh)
 
 int main(void)
@@ -261,6 +395,9 @@ int main(void)
         FRESH(siblings_share_a_port),
         FRESH(not_an_address_is_said),
         FRESH(both_families_are_heard_at_once_and_ipv4_looks_like_ipv4),
+        FRESH(a_preface_says_who_it_is_and_is_not_part_of_the_stream),
+        FRESH(without_its_preface_a_connection_is_closed),
+        FRESH(who_is_not_admitted_hears_503),
         FRESH(a_unix_path_replaces_what_a_dead_server_left_but_not_a_live_one),
         FRESH(out_of_descriptors_turns_away_and_recovers),
     };
