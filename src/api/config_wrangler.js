@@ -31,8 +31,8 @@ const KEYS = {
 };
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const RULES = { Text: 'text', Data: 'binary', ESModule: 'js', CommonJS: 'js' };
-const LOADERS = { '.txt': 'text', '.html': 'text', '.sql': 'text', '.bin': 'binary' };
+const RULES = { Text: 'text', Data: 'binary', CompiledWasm: 'binary', ESModule: 'js', CommonJS: 'js' };
+const LOADERS = { '.txt': 'text', '.html': 'text', '.sql': 'text', '.bin': 'binary', '.wasm': 'binary' };
 
 // A wrangler file and the environment that was asked for, as one thing to read keys from.
 class Wrangler {
@@ -182,6 +182,7 @@ function readLoaders(w) {
       const extension = value.match(/^(?:\*\*\/)?\*(\.[\w.-]+)$/)?.[1];
 
       if (!extension) w.problems.warn(where, `${rule.name}.globs: expected a pattern such as "**/*.txt", found "${value}", ignored`);
+      else if (type === 'CompiledWasm' && extension !== '.wasm') w.problems.warn(where, `${rule.name}.globs: only files called *.wasm are WebAssembly modules, ignored`);
       else if (RULES[type]) loaders[extension] = RULES[type];
     }
     rule.rest('warn');

@@ -103,20 +103,44 @@ static size_t data_length(struct slice s)
     return slice_starts(slice_sub(s, n, s.n), SLICE("\");\n")) ? n + 2 : 0;
 }
 
-/* The code itself. A data file is `= __toBinary("BASE64");`, bytes: applications expect an
- * ArrayBuffer of its own. */
+/* Whether `// PATH`, the line before the one that code ends in, names a WebAssembly module. */
+static bool is_wasm(struct slice code)
+{
+    size_t end = code.n, begin;
+
+    while (end > 0 && code.p[end - 1] != '\n')
+        end--;
+    for (begin = end - (end > 0); begin > 0 && code.p[begin - 1] != '\n';)
+        begin--;
+    struct slice line = trim_all(slice_sub(code, begin, end - begin));
+
+    return slice_starts(line, SLICE("//")) &&
+           (slice_ends(line, SLICE(".wasm")) || slice_ends(line, SLICE(".wasm?module")));
+}
+
+/* `__toBinary("BASE64")`: for a WebAssembly module the module, else an ArrayBuffer of its own. */
+static int write_data(struct slice call, bool wasm, struct buf *out)
+{
+    if (wasm)
+        return buf_addf(out, "new WebAssembly.Module(%.*s)", SLICE_FMT(call));
+    return buf_addf(out, "%.*s.buffer", SLICE_FMT(call));
+}
+
+/* The code itself. Data files are `= __toBinary("BASE64");`, bytes, for which applications expect
+ * something else. */
 static int write_code(struct slice code, struct buf *out)
 {
-    const struct slice mark = SLICE(" = __toBinary(");
+    const struct slice mark = SLICE("__toBinary("), equals = SLICE(" = __toBinary(");
     ptrdiff_t at;
     int r;
 
-    while ((at = slice_find_slice(code, mark)) >= 0) {
-        struct slice data = slice_sub(code, (size_t)at + mark.n, code.n);
-        size_t n = data_length(data);
+    while ((at = slice_find_slice(code, equals)) >= 0) {
+        struct slice before = slice_take(&code, (size_t)at + strlen(" = "));
+        size_t n = data_length(slice_sub(code, mark.n, code.n));
+        struct slice call = slice_take(&code, mark.n + n);
 
-        if ((r = buf_add(out, slice_take(&code, (size_t)at + mark.n + n))) < 0 ||
-            (n && (r = buf_add(out, SLICE(".buffer"))) < 0))
+        if ((r = buf_add(out, before)) < 0 ||
+            (r = n ? write_data(call, is_wasm(before), out) : buf_add(out, call)) < 0)
             return r;
     }
     return buf_add(out, code);

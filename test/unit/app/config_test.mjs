@@ -179,10 +179,12 @@ test('assets have a folder, which must be there', () => {
 });
 
 test('module rules become loaders', () => {
-  const { apps: [app], warnings } = wrangler({ rules: [{ type: 'Data', globs: ['**/*.png'] }, { type: 'Text', globs: ['notes/**'] }] });
+  const { apps: [app], warnings } = wrangler({ rules: [{ type: 'Data', globs: ['**/*.png'] }, { type: 'Text', globs: ['notes/**'] }, { type: 'CompiledWasm', globs: ['**/*.wasm'] }] });
 
   assert.equal(app.build.loaders['.png'], 'binary');
   assert.equal(app.build.loaders['.txt'], 'text');
+  assert.equal(app.build.loaders['.wasm'], 'binary');
+  assert.equal(warnings.length, 1);
   assert.match(warnings.join('\n'), /expected a pattern such as/);
 });
 

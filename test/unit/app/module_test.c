@@ -58,6 +58,14 @@ TEST(module_data_files_become_array_buffers)
            true);
 }
 
+TEST(module_webassembly_files_become_modules)
+{
+    expect("// a/x.wasm\n" BINARY "// y.bin\n" BINARY "export {\n  d\n};\n",
+           "// a/x.wasm\nvar d = new WebAssembly.Module(__toBinary(\"AQI=\"));\n// y.bin\nvar d = "
+           "__toBinary(\"AQI=\").buffer;\nreturn {\n  d: d\n};\n",
+           true);
+}
+
 TEST(module_with_a_broken_export_is_refused)
 {
     static const char *const wrong[] = {"export {\n  a", "export {\n  ,\n};",
@@ -91,6 +99,7 @@ int main(void)
         cmocka_unit_test(module_of_commonjs_returns_its_default),
         cmocka_unit_test(module_without_exports_is_a_service_worker),
         cmocka_unit_test(module_data_files_become_array_buffers),
+        cmocka_unit_test(module_webassembly_files_become_modules),
         cmocka_unit_test(module_with_a_broken_export_is_refused),
         cmocka_unit_test(module_over_the_bound_is_refused),
     };
