@@ -38,6 +38,10 @@ export class Load {
         return Promise.race([this.#line(word).promise, failed]);
     }
 
+    get pid() {
+        return this.#child.pid;
+    }
+
     async stop() {
         this.#child.stdin.end();
         await this.#ended;

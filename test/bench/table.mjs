@@ -1,4 +1,5 @@
-// The figures as people read them. The ratio is Holdfast's figure over that server's: below 1 is better.
+// The figures as people read them. The ratio is Holdfast's CPU (latency: its p50; idle: its bytes) over that server's: below
+// 1 is better.
 import { cpus } from 'node:os';
 
 const TITLES = {
@@ -30,12 +31,11 @@ const COLUMNS = {
 
 function lines(row, figures) {
     const columns = COLUMNS[row];
-    const [, compared] = columns[row === 'idle' ? 1 : 0];
-    const own = figures.holdfast?.[compared];
+    const own = Boolean(figures.holdfast);
     const body = Object.entries(figures).map(([name, figure]) => [
         name,
         ...columns.map(([, key, show]) => show(figure[key])),
-        own ? fixed(2)(own / figure[compared]) : '',
+        own ? fixed(2)(figure.ratio) : '',
     ]);
     const all = [['', ...columns.map(([title]) => title), own ? 'Holdfast / it' : ''], ...body];
     const widths = all[0].map((_, i) => Math.max(...all.map((cells) => cells[i].length)));
