@@ -1,5 +1,6 @@
 // permessage-deflate (RFC 7692) with the clients and servers that people have: the ws package and undici.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { WebSocket as UndiciWebSocket } from 'undici';
@@ -306,5 +307,33 @@ test('random conversations with ws as client and as server', async (t) => {
                 await differ(r, holdfast.ws(path)).catch((error) => {
                     throw new Error(`SEED=${seed}, ${holdfast === keeping ? 'keeping' : 'fresh'} ${path}: ${error.message}`, { cause: error });
                 });
+    }
+});
+
+test('a server that agrees on what was not offered is refused', async (t) => {
+    for (const [answer, fine] of [
+        ['permessage-deflate; server_no_context_takeover; client_no_context_takeover', true],
+        ['permessage-deflate; client_max_window_bits=8', false],
+        ['permessage-deflate; server_max_window_bits=7', false],
+        ['permessage-deflate; unknown', false],
+        ['permessage-deflate, permessage-deflate', false],
+        ['x-other', false],
+    ]) {
+        const http = createServer().on('upgrade', (request, socket) => {
+            const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+
+            socket.on('error', () => {});
+            socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Extensions: ${answer}\r\n\r\n`);
+            socket.write(Buffer.from('c107f248cdc9c90700', 'hex'));
+        });
+
+        await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve));
+        t.after(() => {
+            http.closeAllConnections();
+            http.close();
+        });
+        const seen = await (await fetch(server.url(`/dial?size=10&url=ws://127.0.0.1:${http.address().port}/`))).json();
+
+        assert.equal(seen.back ?? 'refused', fine ? 5 : 'refused', answer);
     }
 });

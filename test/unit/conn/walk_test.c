@@ -247,15 +247,33 @@ static void websocket_step(struct side *s)
     }
 }
 
+/* Every second pair compresses, on any terms. */
+static void agree_on_something(struct side sides[2])
+{
+    const struct deflate_terms terms = {(uint8_t)(9 + pick(7)), (uint8_t)(9 + pick(7)), pick(2),
+                                        pick(2)};
+
+    if (pick(2))
+        return;
+    for (int i = 0; i < 2; i++)
+        websocket_agree(sides[i].transport, &terms);
+}
+
 static void websocket_walk(uint64_t n)
 {
     static struct side sides[2];
-    static const struct websocket_options options = {.out_bytes = 1 << 20};
+    static struct websocket_options options;
     struct stream *streams[2];
 
     walk_begin(n);
     is_violent = false;
     loop = loop_new_simulated();
+    options = (struct websocket_options){
+        .out_bytes = pick(2) ? 1 << 20 : 20000,
+        .pool = websocket_pool_new(loop),
+        .deflate = {.bits = 15, .takeover = pick(2)},
+        .deflate_bytes = 1 + pick(2000),
+    };
     stream_open_pair(loop, 0, &streams[0], &streams[1]);
     for (unsigned i = 0; i < 2; i++) {
         sides[i] =
@@ -263,6 +281,9 @@ static void websocket_walk(uint64_t n)
                           .other = &sides[1 - i],
                           .transport = websocket_open(streams[i], i == 0, SLICE_NONE, &options)};
         transport_attach(sides[i].transport, &ops, &sides[i]);
+    }
+    agree_on_something(sides);
+    for (unsigned i = 0; i < 2; i++) {
         shake(streams[i]);
         if (pick(4))
             transport_start(sides[i].transport);
@@ -281,6 +302,7 @@ static void websocket_walk(uint64_t n)
     for (int i = 0; i < 2; i++)
         let_go(&sides[i]);
     loop_advance(loop, 60000);
+    websocket_pool_free(options.pool);
     loop_free(loop);
 }
 
