@@ -10,6 +10,7 @@ export const LIMITS = {
   worker_idle_ms: [20_000, 1, 86_400_000],
   drain_ms: [10_000, 1, 3_600_000],
   ready_ms: [20_000, 1, 3_600_000],
+  head_ms: [15_000, 100, 3_600_000],
   message_bytes: [32 << 20, 125, 32 << 20],
   request_bytes: [100 << 20, 0, Number.MAX_SAFE_INTEGER],
   connections: [0, 0, 0xffffffff],

@@ -91,6 +91,7 @@ static struct app_limits limits_of(const json_t *o)
         .process_idle_ms = (uint32_t)number_of(o, "worker_idle_ms"),
         .drain_ms = (uint32_t)number_of(o, "drain_ms"),
         .ready_ms = (uint32_t)number_of(o, "ready_ms"),
+        .head_ms = (uint32_t)number_of(o, "head_ms"),
         .message_bytes = (uint32_t)number_of(o, "message_bytes"),
         .request_bytes = number_of(o, "request_bytes"),
         .connections = (uint32_t)number_of(o, "connections"),

@@ -457,8 +457,12 @@ static struct http1_options http_options(const struct edge *e)
 {
     struct http1_options o = {0};
 
-    for (size_t i = 0; i < e->n_apps; i++)
-        o.body_bytes = MAX(o.body_bytes, settings_limits(e->apps[i]->settings)->request_bytes);
+    for (size_t i = 0; i < e->n_apps; i++) {
+        const struct app_limits *l = settings_limits(e->apps[i]->settings);
+
+        o.body_bytes = MAX(o.body_bytes, l->request_bytes);
+        o.head_ms = MAX(o.head_ms, l->head_ms);
+    }
     return o;
 }
 

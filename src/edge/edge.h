@@ -38,6 +38,7 @@ struct app_limits {
     uint32_t process_idle_ms; /* a process without instances is ended after [20000] */
     uint32_t drain_ms; /* a worker has this long to finish on a reload or stop [10000; dev: 1000] */
     uint32_t ready_ms; /* the module's evaluation may take [20000] */
+    uint32_t head_ms;  /* for a request's head, a handshake's too, to arrive [15000] */
     uint32_t message_bytes;    /* one WebSocket message [32 MiB] */
     uint64_t request_bytes;    /* one request body [100 MiB] */
     uint32_t connections;      /* WebSockets and requests in progress, of an edge [no limit]: 503 */

@@ -61,6 +61,7 @@ static void fill_defaults(struct app_limits *l, bool dev)
     DEFAULT(process_idle_ms, 20000);
     DEFAULT(drain_ms, dev ? 1000 : 10000);
     DEFAULT(ready_ms, 20000);
+    DEFAULT(head_ms, 15000);
     DEFAULT(message_bytes, 32u << 20);
     DEFAULT(request_bytes, 100ull << 20);
     DEFAULT(send_queue_bytes, 32u << 20);

@@ -21,10 +21,10 @@ export default {
 };
 `;
 
-async function start(t, websocket) {
+async function start(t, websocket, limits = {}) {
     const server = await Holdfast.dev(scratch(t, {
         'worker.js': worker,
-        'wrangler.json': { name: 'limits', main: 'worker.js', compatibility_date: '2026-11-01', holdfast: { websocket } },
+        'wrangler.json': { name: 'limits', main: 'worker.js', compatibility_date: '2026-11-01', holdfast: { websocket, limits } },
     }));
 
     t.after(() => server.stop());
@@ -62,6 +62,18 @@ test('who sends too fast is closed with 1008', async (t) => {
     assert.equal((await fast.end()).code, 1008);
     assert.match((await until('the error', async () => (await gone(server))[0])).message, /1008/);
     await slow.close();
+});
+
+test('a handshake that does not end is given up', async (t) => {
+    const server = await start(t, {}, { head_ms: 300 });
+    const late = await Peer.open(server.port);
+
+    await late.say('GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgr');
+    const head = await late.head();
+
+    assert.equal(head.status, 408);
+    await late.body(head);
+    await late.eof({ reset: true });
 });
 
 test('a peer that does not answer a ping is given up, one that does is kept', async (t) => {
