@@ -310,13 +310,8 @@ static void to_worker(struct app *a, struct exchange *x)
     const struct slice peer = stream_peer(exchange_stream(x), address, &port);
     const struct slice client = client_find(&a->edge->trusted, peer, exchange_request(x), text);
 
-    if (client.n && slice_eq(client, peer)) {
-        const int n = snprintf(text, sizeof(text), "%.*s:%u", SLICE_FMT(peer), port);
-
-        inbound_open(a, exchange_request(x), reply_to_client(x), slice_make(text, (size_t)n));
-    } else {
-        inbound_open(a, exchange_request(x), reply_to_client(x), client);
-    }
+    inbound_open(a, exchange_request(x), reply_to_client(x), client,
+                 client.n && slice_eq(client, peer) ? port : 0);
 }
 
 /* A handshake that a page of a foreign site makes in a browser. */

@@ -1,6 +1,7 @@
 #include "edge/inbound.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/enc.h"
 #include "edge/delivery.h"
@@ -114,13 +115,20 @@ static void put_url(struct buf *b, const struct exchange_request *rq)
     (void)buf_add(b, target_path(rq->target));
 }
 
-static void put_head(struct buf *b, const struct exchange_request *rq)
+/* Method, URL and fields. Applications read the client's address in CF-Connecting-IP: it is ours to
+ * say, whatever a client from outside says. */
+static void put_head(struct buf *b, const struct exchange_request *rq, struct slice peer,
+                     bool outside)
 {
     (void)buf_add(b, rq->method);
     (void)buf_add_byte(b, ' ');
     put_url(b, rq);
     (void)buf_add_byte(b, '\n');
+    if (peer.n)
+        (void)buf_addf(b, "CF-Connecting-IP: %.*s\n", SLICE_FMT(peer));
     for (size_t i = 0; i < rq->n_fields; i++) {
+        if (outside && slice_eq_nocase(rq->fields[i].name, SLICE("CF-Connecting-IP")))
+            continue;
         (void)buf_add(b, rq->fields[i].name);
         (void)buf_add(b, SLICE(": "));
         (void)buf_add(b, rq->fields[i].value);
@@ -128,10 +136,15 @@ static void put_head(struct buf *b, const struct exchange_request *rq)
     }
 }
 
-static void put_cf(struct buf *b, const struct exchange_request *rq, struct slice peer)
+static void put_cf(struct buf *b, const struct exchange_request *rq, struct slice peer,
+                   uint16_t port)
 {
+    char text[96];
+    const int n = port ? snprintf(text, sizeof text, "%.*s:%u", SLICE_FMT(peer), port)
+                       : snprintf(text, sizeof text, "%.*s", SLICE_FMT(peer));
+
     (void)buf_add(b, SLICE("{\"clientIp\":"));
-    (void)enc_json(b, peer);
+    (void)enc_json(b, slice_make(text, MIN((size_t)n, sizeof text - 1)));
     if (rq->tls_version)
         (void)buf_addf(b, ",\"tlsVersion\":\"%s\",\"tlsCipher\":\"%s\"", rq->tls_version,
                        rq->tls_cipher);
@@ -139,7 +152,7 @@ static void put_cf(struct buf *b, const struct exchange_request *rq, struct slic
 }
 
 static struct blob *request_frame(const struct inbound *in, const struct exchange_request *rq,
-                                  struct slice peer)
+                                  struct slice peer, uint16_t port)
 {
     struct buf head, cf, frame;
     struct blob *b = NULL;
@@ -147,8 +160,8 @@ static struct blob *request_frame(const struct inbound *in, const struct exchang
     buf_init(&head, HEAD_MAX);
     buf_init(&cf, 1024);
     buf_init(&frame, HEAD_MAX + 4096);
-    put_head(&head, rq);
-    put_cf(&cf, rq, peer);
+    put_head(&head, rq, peer, reply_client(in->reply) != NULL);
+    put_cf(&cf, rq, peer, port);
     if (ipc_put_request(&frame, in->slot.id, 0,
                         &(struct ipc_request){.seq = in->seq,
                                               .hold = in->hold,
@@ -196,7 +209,7 @@ static void want_hold(struct inbound *in)
 }
 
 void inbound_open(struct app *a, const struct exchange_request *request, struct reply take_reply,
-                  struct slice peer)
+                  struct slice peer, uint16_t port)
 {
     struct inbound *in;
     struct blob *frame;
@@ -221,7 +234,7 @@ void inbound_open(struct app *a, const struct exchange_request *request, struct 
     if (request->upgrade && reply_client(take_reply))
         want_hold(in);
     reply_attach(take_reply, &facts, in);
-    frame = request_frame(in, request, peer);
+    frame = request_frame(in, request, peer, port);
     if (frame)
         delivery_add(a, IPC_REQUEST, in->slot.id, frame, !in->has_body);
     else

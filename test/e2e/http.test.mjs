@@ -58,6 +58,11 @@ test('a megabyte comes back unchanged, for every way of framing it', async () =>
     }
 });
 
+test('the client address is in CF-Connecting-IP, whatever the client says', async () => {
+    assert.deepEqual(await (await get('/http/ip')).body.json(), [['cf-connecting-ip', '127.0.0.1']]);
+    assert.deepEqual(await (await get('/http/ip', { headers: { 'cf-connecting-ip': '192.0.2.1' } })).body.json(), [['cf-connecting-ip', '127.0.0.1']]);
+});
+
 test('twenty megabytes are digested', async () => {
     const bytes = Buffer.alloc(20 << 20, 'holdfast');
     const { body } = await get('/http/digest', { method: 'POST', body: bytes });

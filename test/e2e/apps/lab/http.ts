@@ -61,6 +61,7 @@ export const httpRoutes: Record<string, Route> = {
     json: async (request) => Response.json({ got: await request.json(), type: request.headers.get('content-type') }),
     url: (request) => new Response(request.url),
     cf: (request) => Response.json(request.cf ?? null),
+    ip: (request) => Response.json([...request.headers].filter(([name]) => name === 'cf-connecting-ip')),
     redirect: () => Response.redirect('http://example.invalid/elsewhere', 302),
     count: () => new Response(String(++count)),
     stream: () => {
