@@ -3,6 +3,7 @@
 #   make run      builds all and starts the chat (APP=path for another application, ARGS for more options)
 #   make test     every test        make bench    the comparison with other servers
 #   make fuzz     fuzz for minutes  make lint     layout, layers, ban list
+#   make bench-scale                what very many connections cost
 #   make install  DESTDIR and PREFIX as usual
 #
 # Missing Debian packages (tools/packages) and npm packages are installed on the way.
@@ -11,7 +12,7 @@ APP ?= examples/chat
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
-.PHONY: all run test bench fuzz lint format install packages clean FORCE
+.PHONY: all run test bench bench-scale fuzz lint format install packages clean FORCE
 all: $(B)/.configured
 	@ninja -C $(B) holdfast holdfast-worker
 
@@ -26,6 +27,10 @@ bench: all
 	@[ -d test/bench/node_modules ] || npm --prefix test/bench \
 	    $(if $(wildcard test/bench/package-lock.json),ci,install --no-package-lock) --no-audit --no-fund
 	@node test/bench/run.mjs $(ARGS)
+
+bench-scale: all
+	@meson compile -C $(B) load
+	@node test/bench/scale.mjs $(ARGS)
 
 fuzz: fuzz-packages node_modules/.package-lock.json
 	@tools/fuzz $(FUZZ_SECONDS)

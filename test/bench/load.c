@@ -8,13 +8,18 @@
  *
  *   echo       each connection sends, waits for a message of the same length, sends again
  *   broadcast  the first connection sends; when every connection has heard it, it sends again
- *   idle       connections are opened and held
+ *   once       connections are opened and held; for each line on stdin the first one of each room
+ * sends idle       connections are opened and held
  *
  * It prints a line as it goes, so that whoever started it can read the server's CPU in time:
  *
  *   open {"connections":N,"seconds":S}   all are open (then it waits --settle seconds)
  *   begin                                warmed up (--warm seconds); what follows counts
  *   end {"messages":N,"seconds":S,"cpu":S,"p50_us":T,"p90_us":T,"p99_us":T,"max_us":T}
+ *   all {"messages":N,"seconds":S,"cpu":S,"p50_us":T,…}   once: every connection has heard
+ *
+ * With --sources N connections come from 127.0.0.1 to 127.0.0.N in turn: an address has no more
+ * than some ten thousand free ports for one destination.
  *
  * --json 1 sends text that looks like an application's instead of the alphabet; --deflate 1 offers
  * permessage-deflate. Compressed messages are counted ("packed") and not expanded: they are the
@@ -47,7 +52,7 @@ enum {
     BUCKETS = 1 << 16,     /* of latency, see bucket_of() */
 };
 
-enum mode { ECHO, BROADCAST, IDLE };
+enum mode { ECHO, BROADCAST, IDLE, ONCE };
 enum phase { OPENING, SETTLING, WARMING, COUNTING, HOLDING };
 enum state { CONNECTING, HANDSHAKING, OPEN };
 
@@ -68,7 +73,7 @@ struct conn {
 
 static struct {
     enum mode mode;
-    int connections, size, rooms, json, deflate;
+    int connections, size, rooms, sources, json, deflate;
     double seconds, warm, settle;
     struct sockaddr_in address;
     char host[64], path[512];
@@ -91,6 +96,7 @@ static struct {
     .connections = 100,
     .size = 64,
     .rooms = 1,
+    .sources = 1,
     .seconds = 5,
     .warm = 1,
     .settle = 0.2,
@@ -273,6 +279,20 @@ static void send_handshake(struct conn *c)
 
 /* --- connections --- */
 
+/* The port is chosen when the destination is known, so that it need only be free for that one. */
+static void bind_source(int fd, int i)
+{
+    const int one = 1;
+    struct sockaddr_in from = {.sin_family = AF_INET};
+
+    if (load.sources == 1)
+        return;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (unsigned)(i % load.sources));
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&from, sizeof from) < 0)
+        die("bind: %s", strerror(errno));
+}
+
 static void connect_one(void)
 {
     struct conn *c = &load.conns[load.started++];
@@ -282,6 +302,7 @@ static void connect_one(void)
     if (c->fd < 0)
         die("socket %d: %s (ulimit -n?)", load.started, strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    bind_source(c->fd, (int)(c - load.conns));
     if (connect(c->fd, (struct sockaddr *)&load.address, sizeof load.address) < 0 &&
         errno != EINPROGRESS)
         die("connect: %s", strerror(errno));
@@ -308,6 +329,7 @@ static void on_open(struct conn *c)
     c->state = OPEN;
     load.opening--;
     load.opened++;
+    load.last_heard = now_ns();
 }
 
 /* Takes the answer's head off the front of the bytes; returns what is left of them. */
@@ -331,11 +353,31 @@ static size_t read_handshake(struct conn *c, const uint8_t *bytes, size_t n)
 
 /* --- what is heard --- */
 
+static void say_result(const char *word)
+{
+    printf("%s {\"messages\":%llu,\"packed\":%llu,\"seconds\":%.4f,\"cpu\":%.4f,\"p50_us\":%.1f,"
+           "\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n",
+           word, (unsigned long long)load.messages, (unsigned long long)load.packed,
+           (double)(now_ns() - load.began_ns) / 1e9, own_cpu() - load.began_cpu, percentile(0.5),
+           percentile(0.9), percentile(0.99), percentile(1));
+    fflush(stdout);
+}
+
+/* One message to everybody: the time of each is since the first was sent. */
+static void on_delivery(int64_t now)
+{
+    count_latency(now - load.began_ns);
+    if (++load.heard == load.connections)
+        say_result("all");
+}
+
 static void on_message(struct conn *c, int64_t now)
 {
     load.messages++;
     load.packed += c->packed;
     load.last_heard = now;
+    if (load.mode == ONCE && load.phase == HOLDING)
+        return on_delivery(now);
     if (load.phase != WARMING && load.phase != COUNTING)
         return; /* a greeting, or the last answers */
     if (!c->packed && c->length != (uint64_t)load.size)
@@ -453,7 +495,7 @@ static void all_open(void)
     printf("open {\"connections\":%d,\"seconds\":%.3f}\n", load.opened,
            (double)(now_ns() - load.began_ns) / 1e9);
     fflush(stdout);
-    if (load.mode == IDLE)
+    if (load.mode == IDLE || load.mode == ONCE)
         set_phase(HOLDING, -1);
     else
         set_phase(SETTLING, load.settle);
@@ -478,13 +520,30 @@ static void start_counting(void)
 
 static void finish(void)
 {
-    printf("end {\"messages\":%llu,\"packed\":%llu,\"seconds\":%.4f,\"cpu\":%.4f,\"p50_us\":%.1f,"
-           "\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n",
-           (unsigned long long)load.messages, (unsigned long long)load.packed,
-           (double)(now_ns() - load.began_ns) / 1e9, own_cpu() - load.began_cpu, percentile(0.5),
-           percentile(0.9), percentile(0.99), percentile(1));
-    fflush(stdout);
+    say_result("end");
     set_phase(HOLDING, -1);
+}
+
+static void tell_everybody(void)
+{
+    memset(load.latency, 0, BUCKETS * sizeof *load.latency);
+    load.messages = load.packed = 0;
+    load.heard = 0;
+    load.began_ns = now_ns();
+    load.began_cpu = own_cpu();
+    for (int i = 0; i < load.rooms && i < load.connections; i++)
+        send_message(&load.conns[i]);
+}
+
+/* False: stdin has ended. */
+static bool obey_stdin(void)
+{
+    char line[64];
+    const ssize_t n = read(STDIN_FILENO, line, sizeof line);
+
+    if (n > 0 && load.mode == ONCE && load.phase == HOLDING)
+        tell_everybody();
+    return n > 0;
 }
 
 static void next_phase(void)
@@ -531,8 +590,10 @@ static void run(void)
         for (int i = 0; i < n; i++) {
             struct conn *c = events[i].data.ptr;
 
+            if (!c && !obey_stdin())
+                return;
             if (!c)
-                return; /* stdin ended */
+                continue;
             if (c->state == CONNECTING)
                 on_connected(c);
             else
@@ -559,12 +620,12 @@ static void parse_url(const char *url)
 
 static enum mode parse_mode(const char *name)
 {
-    static const char *const names[] = {"echo", "broadcast", "idle"};
+    static const char *const names[] = {"echo", "broadcast", "idle", "once"};
 
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (!strcmp(name, names[i]))
             return (enum mode)i;
-    die("--mode is echo, broadcast or idle, not %s", name);
+    die("--mode is echo, broadcast, idle or once, not %s", name);
 }
 
 static int parse_int(const char *text, int min, int max)
@@ -579,15 +640,20 @@ static int parse_int(const char *text, int min, int max)
 
 static void parse_options(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"mode", required_argument, NULL, 'm'},    {"connections", required_argument, NULL, 'c'},
-        {"size", required_argument, NULL, 's'},    {"rooms", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 't'}, {"warm", required_argument, NULL, 'w'},
-        {"settle", required_argument, NULL, 'q'},  {"json", required_argument, NULL, 'j'},
-        {"deflate", required_argument, NULL, 'z'}, {0}};
+    static const struct option options[] = {{"mode", required_argument, NULL, 'm'},
+                                            {"connections", required_argument, NULL, 'c'},
+                                            {"size", required_argument, NULL, 's'},
+                                            {"rooms", required_argument, NULL, 'r'},
+                                            {"seconds", required_argument, NULL, 't'},
+                                            {"warm", required_argument, NULL, 'w'},
+                                            {"settle", required_argument, NULL, 'q'},
+                                            {"json", required_argument, NULL, 'j'},
+                                            {"deflate", required_argument, NULL, 'z'},
+                                            {"sources", required_argument, NULL, 'a'},
+                                            {0}};
     int o;
 
-    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:j:z:", options, NULL)) != -1) {
+    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:j:z:a:", options, NULL)) != -1) {
         switch (o) {
         case 'm':
             load.mode = parse_mode(optarg);
@@ -616,11 +682,13 @@ static void parse_options(int argc, char **argv)
         case 'z':
             load.deflate = parse_int(optarg, 0, 1);
             break;
+        case 'a':
+            load.sources = parse_int(optarg, 1, 250);
+            break;
         default:
-            die("usage: load [--mode echo|broadcast|idle] [--connections N] [--size BYTES] "
+            die("usage: load [--mode echo|broadcast|idle|once] [--connections N] [--size BYTES] "
                 "[--rooms N (a %%d in PATH)]\n            [--seconds S] [--warm S] [--settle S] "
-                "[--json 1] [--deflate 1] "
-                "ws://ADDRESS:PORT/PATH");
+                "[--json 1] [--deflate 1] [--sources N] ws://ADDRESS:PORT/PATH");
         }
     }
     if (optind != argc - 1)

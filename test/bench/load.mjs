@@ -42,6 +42,13 @@ export class Load {
         return this.#child.pid;
     }
 
+    /** Says a line to it, for another line of this word (mode `once`). */
+    next(word) {
+        this.#lines.delete(word);
+        this.#child.stdin.write('\n');
+        return this.heard(word);
+    }
+
     async stop() {
         this.#child.stdin.end();
         await this.#ended;

@@ -35,16 +35,19 @@ export function cpuSeconds(root) {
     return family(root).reduce((sum, { ticks }) => sum + ticks, 0) / TICK;
 }
 
-/** Bytes: pss, and private (what would come back if the family ended). */
+/** Bytes: pss, and private (what would come back if the family ended; own: of the process itself). */
 export function memoryOf(root) {
-    const sum = { pss: 0, private: 0, processes: 0 };
+    const sum = { pss: 0, private: 0, own: 0, processes: 0 };
 
     for (const { pid } of family(root)) {
         const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
         const kb = (name) => Number(text.match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))?.[1] ?? 0) * 1024;
 
         sum.pss += kb('Pss');
-        sum.private += kb('Private_Clean') + kb('Private_Dirty');
+        const own = kb('Private_Clean') + kb('Private_Dirty');
+
+        sum.private += own;
+        if (pid === root) sum.own = own;
         sum.processes++;
     }
     return sum;
