@@ -565,8 +565,7 @@ static JSValueRef verify(const struct js_args *a)
     return js_bool(a->cx, ok);
 }
 
-/* --- encryption and agreement
- * ---------------------------------------------------------------------- */
+/* --- encryption and agreement --- */
 
 static bool set_oaep(EVP_PKEY_CTX *ctx, const EVP_MD *md, struct span label)
 {

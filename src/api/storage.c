@@ -24,8 +24,7 @@ void api_storage_close(struct api *api)
     api->store = NULL;
 }
 
-/* --- arguments
- * --------------------------------------------------------------------------------------- */
+/* --- arguments --- */
 
 /* NULL after throwing. */
 static struct db *arg_db(const struct js_args *a)
@@ -60,8 +59,7 @@ static JSValueRef yes_no(const struct js_args *a, int r, const struct err_note *
     return r < 0 ? thrown(a, r, note) : js_bool(a->cx, r > 0);
 }
 
-/* --- the store, actors
- * ---------------------------------------------------------------------------------- */
+/* --- the store, actors --- */
 
 /* configure(syncNormal, keyMax, valueMax, databaseMax): 0 means the default. Once. */
 static JSValueRef configure(const struct js_args *a)
@@ -120,8 +118,7 @@ static JSValueRef commit(const struct js_args *a)
     return done(a, store_commit(api->store, actor, &note), &note);
 }
 
-/* --- keys and values
- * --------------------------------------------------------------------------------------- */
+/* --- keys and values --- */
 
 /* get(actor, key) → bytes or undefined */
 static JSValueRef get(const struct js_args *a)
@@ -209,8 +206,7 @@ static JSValueRef list(const struct js_args *a)
     return r < 0 ? thrown(a, r, &note) : l.array;
 }
 
-/* --- transactions
- * -------------------------------------------------------------------------------------------- */
+/* --- transactions --- */
 
 static JSValueRef nested(const struct js_args *a, int (*verb)(struct db *, struct err_note *))
 {
@@ -280,9 +276,7 @@ static JSValueRef size(const struct js_args *a)
     return r < 0 ? thrown(a, r, &note) : js_number(a->cx, (double)bytes);
 }
 
-/* --- alarms
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- alarms --- */
 
 /* alarmGet(actor) → [due, scheduled, retries] or undefined */
 static JSValueRef get_alarm(const struct js_args *a)
@@ -350,9 +344,7 @@ static JSValueRef alarms(const struct js_args *a)
     return r < 0 ? thrown(a, r, &note) : l.array;
 }
 
-/* --- SQL
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- SQL --- */
 
 static void free_cursor(void *body)
 {

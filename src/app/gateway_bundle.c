@@ -153,8 +153,7 @@ static void make_flags(struct bundle *b, const struct paths *paths, char *take_e
     add_setting(b, "jsx-fragment", "jsx_fragment");
 }
 
-/* --- what esbuild wrote
- * ---------------------------------------------------------------------------- */
+/* --- what esbuild wrote --- */
 
 static int read_output(const struct bundle *b, const char *name, struct buf *out,
                        struct err_note *note)

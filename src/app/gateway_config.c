@@ -275,8 +275,7 @@ struct config_app *config_find(const struct config *c, const char *name)
     return NULL;
 }
 
-/* --- reading it
- * ------------------------------------------------------------------------------------ */
+/* --- reading it --- */
 
 struct config_reading {
     struct tool *tool;

@@ -51,8 +51,7 @@ static bool is_dev(const struct run *r)
     return r->options->command == COMMAND_DEV;
 }
 
-/* --- stopping
- * -------------------------------------------------------------------------------------- */
+/* --- stopping --- */
 
 static void on_stopped(void *arg)
 {
@@ -72,8 +71,7 @@ static void stop(struct run *r, int status)
         edge_stop(r->edges[0], on_stopped, r);
 }
 
-/* --- opening
- * --------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static int say(const struct err_note *note)
 {
@@ -447,8 +445,7 @@ static void on_signal(void *arg, int number)
         stop(r, EXIT_FINE);
 }
 
-/* --- the whole
- * --------------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 /* As many descriptors as the system lets us have: each client is one. */
 static void raise_descriptors(void)

@@ -78,8 +78,7 @@ static JSValueRef config_read(const struct js_args *a)
 static const struct js_native natives[] = {
     {"cwd", 0, config_cwd}, {"kind", 1, config_kind}, {"read", 1, config_read}, {0}};
 
-/* --- the run
- * --------------------------------------------------------------------------------------- */
+/* --- the run --- */
 
 static JSValueRef make_native(struct js_vm *vm)
 {

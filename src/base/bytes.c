@@ -288,8 +288,7 @@ void blob_unref(struct blob *b)
         free(b);
 }
 
-/* --- outq: a ring of blobs; `offset` bytes of the first have left already
- * --------------------------- */
+/* --- outq: a ring of blobs; `offset` bytes of the first have left already --- */
 
 struct outq_node {
     uint32_t first;

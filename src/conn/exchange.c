@@ -8,7 +8,7 @@
 #include "io/tls.h"
 #include "wire/ws.h"
 
-/* --- the request ------------------------------------------------------------------------------ */
+/* --- the request --- */
 
 /* A head's slices stand in one piece of input, which is copied; they move with it. */
 struct move {
@@ -101,7 +101,7 @@ void exchange_attach(struct exchange *x, const struct exchange_ops *ops, void *a
     x->arg = arg;
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void reap(void *arg)
 {
@@ -135,7 +135,7 @@ void exchange_abort(struct exchange *x)
         connection__linger(c);
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static void put(struct connection *c, struct slice bytes)
 {
@@ -276,7 +276,7 @@ int exchange_respond(struct exchange *x, const struct exchange_response *r)
     return 0;
 }
 
-/* --- the response's body ---------------------------------------------------------------------- */
+/* --- the response's body --- */
 
 void exchange__sent(struct exchange *x, size_t pending)
 {
@@ -403,7 +403,7 @@ void exchange_end(struct exchange *x)
     connection__responded(c);
 }
 
-/* --- the request's body ----------------------------------------------------------------------- */
+/* --- the request's body --- */
 
 void exchange_pull(struct exchange *x, size_t n)
 {
@@ -423,7 +423,7 @@ void exchange_pull(struct exchange *x, size_t n)
     connection__go_on(c);
 }
 
-/* --- whole answers ---------------------------------------------------------------------------- */
+/* --- whole answers --- */
 
 void exchange_answer(struct exchange *x, uint16_t status, struct slice content_type,
                      struct slice body)
@@ -485,7 +485,7 @@ void exchange__refuse(struct connection *c, int err)
     put(c, buf_slice(out));
 }
 
-/* --- upgrade ---------------------------------------------------------------------------------- */
+/* --- upgrade --- */
 
 /* What the layer above would answer to the client's offers. False: it says nothing. */
 static bool find_wish(struct slice lines, struct slice *ret)

@@ -28,8 +28,7 @@ struct stream;
 struct transport;
 struct websocket_options;
 
-/* --- the request
- * ------------------------------------------------------------------------------------ */
+/* --- the request --- */
 
 enum exchange_body {
     EXCHANGE_BODY_NONE,
@@ -64,8 +63,7 @@ const struct slice *exchange_find(const struct exchange *x, struct slice name);
 /* Borrowed, for stream_peer(). */
 struct stream *exchange_stream(const struct exchange *x);
 
-/* --- facts
- * -------------------------------------------------------------------------------------------- */
+/* --- facts --- */
 
 /* All may call any verb. */
 struct exchange_ops {
@@ -87,8 +85,7 @@ void exchange_attach(struct exchange *x, const struct exchange_ops *ops, void *a
  * (http1_options.drop_bytes), else the connection closes with it. */
 void exchange_pull(struct exchange *x, size_t n);
 
-/* --- the response
- * --------------------------------------------------------------------------------------- */
+/* --- the response --- */
 
 struct exchange_response {
     uint16_t status;     /* 200 … 599 */

@@ -9,7 +9,7 @@ enum {
         64 * 1024, /* response bytes that wait: above it no further request is taken */
 };
 
-/* --- states ----------------------------------------------------------------------------------- */
+/* --- states --- */
 
 void connection__touch(struct connection *c)
 {
@@ -84,7 +84,7 @@ static void update_reading(struct connection *c)
         stream_pause(c->stream);
 }
 
-/* --- the end of a connection ------------------------------------------------------------------ */
+/* --- the end of a connection --- */
 
 static void reap(void *arg)
 {
@@ -164,7 +164,7 @@ static void refuse(struct connection *c, int err)
         exchange__closed(x, err);
 }
 
-/* --- decoding --------------------------------------------------------------------------------- */
+/* --- decoding --- */
 
 /* RFC 6455 4.2.1. Returns <0 to refuse; *ret_key stays empty when it is no such request. */
 static int check_upgrade(const struct http1_head *h, struct slice *ret_key)
@@ -366,7 +366,7 @@ void connection__responded(struct connection *c)
     connection__go_on(c);
 }
 
-/* --- events of the stream --------------------------------------------------------------------- */
+/* --- events of the stream --- */
 
 /* The client has said all it had to say, and has been answered. */
 static void close_if_over(struct connection *c)
@@ -435,7 +435,7 @@ static void on_lost(void *arg, int err)
 
 static const struct stream_ops stream_facts = {on_data, on_ended, on_sent, on_lost};
 
-/* --- timeouts --------------------------------------------------------------------------------- */
+/* --- timeouts --- */
 
 /* How long the state may last without progress; 0: for ever. */
 static uint32_t patience(const struct connection *c)
@@ -512,7 +512,7 @@ static void on_sweep(struct timer *t)
     }
 }
 
-/* --- the server ------------------------------------------------------------------------------- */
+/* --- the server --- */
 
 static struct http1_options with_defaults(const struct http1_options *o)
 {

@@ -74,7 +74,7 @@ static uint32_t message_bytes(const struct websocket *w)
     return w->options->message_bytes ? w->options->message_bytes : MESSAGE_BYTES;
 }
 
-/* --- more ------------------------------------------------------------------------------------- */
+/* --- more --- */
 
 static void on_closing_time(struct timer *t);
 
@@ -127,7 +127,7 @@ static void drop_more(struct websocket *w)
     websocket__trim(w);
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void reap(void *arg)
 {
@@ -203,7 +203,7 @@ static void finish(struct websocket *w)
     update_reading(w);
 }
 
-/* --- sending ---------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 static void push_pong(struct websocket *w)
 {
@@ -306,7 +306,7 @@ static size_t websocket_pending(const struct transport *t)
     return w->stream ? stream_pending(w->stream) : 0;
 }
 
-/* --- pongs ------------------------------------------------------------------------------------ */
+/* --- pongs --- */
 
 static void pong_posted(void *arg)
 {
@@ -332,7 +332,7 @@ static void on_ping(struct websocket *w, struct slice bytes)
     loop_defer(stream_loop(w->stream), LOOP_DEFERRED, pong_posted, w);
 }
 
-/* --- hearing ---------------------------------------------------------------------------------- */
+/* --- hearing --- */
 
 static void on_error(struct websocket *w, int err);
 
@@ -583,7 +583,7 @@ static void on_sent(void *arg, size_t pending)
 
 static const struct stream_ops facts_of_stream = {on_data, on_ended, on_sent, on_lost};
 
-/* --- silent peers ----------------------------------------------------------------------------- */
+/* --- silent peers --- */
 
 /* How many units a time is at least. */
 static uint16_t at_least(uint32_t ms)
@@ -619,7 +619,7 @@ void websocket__look(struct websocket *w, uint16_t now)
     }
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void websocket_release(struct transport *t, bool at_once)
 {

@@ -32,7 +32,7 @@ const uint8_t *websocket__mask(const struct websocket *w, uint8_t room[4])
     return room;
 }
 
-/* --- what was agreed -------------------------------------------------------------------------- */
+/* --- what was agreed --- */
 
 const struct deflate_policy *websocket_policy(const struct websocket_options *o)
 {
@@ -67,7 +67,7 @@ static struct deflate_pair *pair_of(struct websocket *w, bool fresh)
     return m->pair;
 }
 
-/* --- out -------------------------------------------------------------------------------------- */
+/* --- out --- */
 
 static unsigned op_of(const struct payload *p)
 {
@@ -147,7 +147,7 @@ struct blob *websocket__frame(struct websocket *w, struct payload *p)
     return b;
 }
 
-/* --- in --------------------------------------------------------------------------------------- */
+/* --- in --- */
 
 /* A sender may choose stored or fixed blocks, and flush as often as it likes. */
 size_t websocket__wire_bytes(const struct websocket *w, size_t max)

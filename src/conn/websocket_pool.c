@@ -30,7 +30,7 @@ struct websocket_pool {
     struct websocket_pool_stats stats;
 };
 
-/* --- the round -------------------------------------------------------------------------------- */
+/* --- the round --- */
 
 static void plan(struct websocket_pool *p)
 {
@@ -107,7 +107,7 @@ void pool__remove(struct websocket_pool *p, struct websocket *w)
     p->round_ms = ROUND_MS;
 }
 
-/* --- compression ------------------------------------------------------------------------------ */
+/* --- compression --- */
 
 struct deflate_pair *pool__pair(struct websocket_pool *p, unsigned level)
 {
@@ -140,7 +140,7 @@ void pool__tidy(struct buf *scratch)
         buf_done(scratch);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct websocket_pool_stats *pool__stats(struct websocket_pool *p)
 {

@@ -10,7 +10,7 @@
 
 enum { EVENT_OVERHEAD = 128 /* what an event counts for beside its bytes */ };
 
-/* --- pace: how much may wait ------------------------------------------------------------------ */
+/* --- pace: how much may wait --- */
 
 static bool app_is_full(const struct app *a)
 {
@@ -48,7 +48,7 @@ static void resume_all(struct app *a)
         hold_pace(LIST_ITEM(node, struct hold, waiting));
 }
 
-/* --- events come and go ----------------------------------------------------------------------- */
+/* --- events come and go --- */
 
 uint64_t delivery_next_seq(const struct app *a)
 {
@@ -190,7 +190,7 @@ bool delivery_is_sent(const struct app *a, uint64_t seq)
     return !e || e->sent;
 }
 
-/* --- ACK -------------------------------------------------------------------------------------- */
+/* --- ACK --- */
 
 /* A hold whose last event is done is not restored any more; it goes, or its connection lingers for
  * our Close. */
@@ -249,7 +249,7 @@ int delivery_ack(struct link *l, const struct ipc_frame *f, struct slice ranges)
     return r;
 }
 
-/* --- alarms ----------------------------------------------------------------------------------- */
+/* --- alarms --- */
 
 enum { ALARM_CHECK_MS = 60 * 1000 /* the wall clock may be set meanwhile */ };
 
@@ -303,7 +303,7 @@ int delivery_alarm_set(struct link *l, const struct ipc_frame *f, const struct i
     return 0;
 }
 
-/* --- the actor backend: what clients say ------------------------------------------------------ */
+/* --- the actor backend: what clients say --- */
 
 static void on_opened(struct hold *h)
 {
@@ -406,7 +406,7 @@ const struct backend_ops actor_backend = {
     .closed = on_closed,
 };
 
-/* --- generations ------------------------------------------------------------------------------ */
+/* --- generations --- */
 
 void delivery_serve(struct app *a, struct link *l)
 {
@@ -461,7 +461,7 @@ void delivery_drain(struct app *a, struct link *l, uint32_t ms)
                         &(struct ipc_drain){.deadline_ms = ms});
 }
 
-/* --- the process is gone ---------------------------------------------------------------------- */
+/* --- the process is gone --- */
 
 static void log_lost(const struct app *a, uint32_t messages, const char *of)
 {

@@ -27,7 +27,7 @@
 #include "wire/proxy.h"
 #include "wire/pulse.h"
 
-/* --- mails between edges and the fleet -------------------------------------------------------- */
+/* --- mails between edges and the fleet --- */
 
 static struct span copy_text(struct slice text)
 {
@@ -103,7 +103,7 @@ void edge_report(struct edge *e, struct report r, struct slice text)
 
 enum { FRAME_HEAD = 16 /* more than a WebSocket frame's head takes */ };
 
-/* --- applications ----------------------------------------------------------------------------- */
+/* --- applications --- */
 
 struct slice app_name(const struct app *a)
 {
@@ -209,7 +209,7 @@ static void app_free(struct app *a)
     mem_free(a);
 }
 
-/* --- orders ----------------------------------------------------------------------------------- */
+/* --- orders --- */
 
 static struct link *find_link(struct app *a, uint32_t generation)
 {
@@ -301,7 +301,7 @@ void edge_obey(struct edge *e, struct order *take_o)
         order_free(take_o);
 }
 
-/* --- requests --------------------------------------------------------------------------------- */
+/* --- requests --- */
 
 static void to_worker(struct app *a, struct exchange *x)
 {
@@ -365,7 +365,7 @@ static void on_request(void *arg, struct exchange *x)
 
 static const struct http1_server_ops server_facts = {.request = on_request};
 
-/* --- listeners -------------------------------------------------------------------------------- */
+/* --- listeners --- */
 
 enum { CROWD_MS = 50 };
 
@@ -544,7 +544,7 @@ int edge_listen(struct edge *e, enum edge_door door, const struct edge_address *
     return 0;
 }
 
-/* --- certificates ----------------------------------------------------------------------------- */
+/* --- certificates --- */
 
 enum { CERTIFICATES_MAX = 256 };
 
@@ -593,7 +593,7 @@ void edge_certify(struct edge *e, size_t nth, const struct tls_certificate *cert
     buf_done(&text);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static uint32_t descriptors(unsigned edges)
 {
@@ -726,7 +726,7 @@ int edge_broken(struct edge *e, const char *app, struct slice text)
     return 0;
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void close_listener(struct edge_listener *li)
 {

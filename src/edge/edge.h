@@ -22,7 +22,7 @@ struct loop;
 struct tls_certificate;
 struct tls_options;
 
-/* --- an application --------------------------------------------------------------------------- */
+/* --- an application --- */
 
 enum app_sandbox {
     APP_SANDBOX_AUTO,   /* apply what the system permits, log what it does not */

@@ -86,7 +86,7 @@ struct app {
     struct link *heir;    /* serves as soon as the bearer is gone */
 };
 
-/* --- orders: fleet → edges -------------------------------------------------------------------- */
+/* --- orders: fleet → edges --- */
 
 enum order_kind {
     ORDER_OPEN,  /* here is your end of the pipe to a new generation: fd; start: write it first */
@@ -117,7 +117,7 @@ struct order {
     uint64_t begun;  /* seq of the newest event of this edge that had begun */
 };
 
-/* --- reports: edges → fleet ------------------------------------------------------------------- */
+/* --- reports: edges → fleet --- */
 
 enum report_kind {
     REPORT_WAKE,    /* an event waits and nobody serves */
@@ -143,7 +143,7 @@ struct report {
     struct span text; /* owned by the report */
 };
 
-/* --- the edge --------------------------------------------------------------------------------- */
+/* --- the edge --- */
 
 enum { EDGE_LISTENERS = 16 };
 

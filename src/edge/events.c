@@ -79,7 +79,7 @@ static void table_rest(struct events *ev)
     ev->mask = 0;
 }
 
-/* --- events ----------------------------------------------------------------------------------- */
+/* --- events --- */
 
 static struct event *event_new(struct events *ev)
 {

@@ -57,7 +57,7 @@ void files_close(struct files *f)
     mem_free(f);
 }
 
-/* --- files below the folder ------------------------------------------------------------------- */
+/* --- files below the folder --- */
 
 struct file {
     int fd; /* -1: none */
@@ -107,7 +107,7 @@ static bool is_plain_path(struct slice path)
     return true;
 }
 
-/* --- what a path means ------------------------------------------------------------------------ */
+/* --- what a path means --- */
 
 /* The outcome of looking a path up: a file (name says which), a redirect to `name`, or nothing. */
 struct found {
@@ -197,7 +197,7 @@ static bool find_404(const struct files *f, struct slice path, struct found *r)
     return false;
 }
 
-/* --- run_worker_first ------------------------------------------------------------------------- */
+/* --- run_worker_first --- */
 
 /* `*` stands for any characters. */
 static bool glob(const char *p, struct slice s)
@@ -232,7 +232,7 @@ static bool is_workers_first(const struct files *f, struct slice path)
     return yes;
 }
 
-/* --- headers ---------------------------------------------------------------------------------- */
+/* --- headers --- */
 
 static const struct {
     const char *extension;
@@ -307,7 +307,7 @@ static bool accepts(struct slice value, struct slice coding)
     return false;
 }
 
-/* --- an answer -------------------------------------------------------------------------------- */
+/* --- an answer --- */
 
 struct answer {
     struct files *files;
@@ -379,7 +379,7 @@ static void stream(struct files *f, struct reply reply, int take_fd, uint64_t at
     go_on(a);
 }
 
-/* --- conditions and ranges (RFC 9110 13, 14) -------------------------------------------------- */
+/* --- conditions and ranges (RFC 9110 13, 14) --- */
 
 struct head {
     const struct exchange_request *request;
@@ -557,7 +557,7 @@ static void send_redirect(const struct exchange_request *rq, struct reply reply,
     buf_done(&fields);
 }
 
-/* --- serving ---------------------------------------------------------------------------------- */
+/* --- serving --- */
 
 /* The target's path, decoded, and the query with its "?". */
 static int take_path(struct slice target, struct buf *path, struct slice *ret_query)

@@ -128,7 +128,7 @@ unsigned fleet_alive(const struct fleet *f)
     return f->alive;
 }
 
-/* --- starting a process ----------------------------------------------------------------------- */
+/* --- starting a process --- */
 
 /* A sealed page: its size cannot change under our feet. */
 static int pulse_open(unsigned links, struct pulse **ret)
@@ -294,7 +294,7 @@ static void spawn(struct crew *c)
     show(c);
 }
 
-/* --- when to start ---------------------------------------------------------------------------- */
+/* --- when to start --- */
 
 static void wake(struct crew *c)
 {
@@ -363,7 +363,7 @@ static void code_failed(struct crew *c, struct slice text)
         drain(c->serving, c->settings->config.limits.drain_ms);
 }
 
-/* --- ready, serving, draining ----------------------------------------------------------------- */
+/* --- ready, serving, draining --- */
 
 static void leave_within(struct unit *u, int64_t ms)
 {
@@ -448,7 +448,7 @@ static void on_idle(struct crew *c, const struct report *r)
         timer_del(loop_of(c), &c->idle);
 }
 
-/* --- the end of a process --------------------------------------------------------------------- */
+/* --- the end of a process --- */
 
 static void kill_for(struct unit *u, int why)
 {
@@ -620,7 +620,7 @@ static void on_heard(struct unit *u)
         leave_within(u, LEAVE_MS);
 }
 
-/* --- the watchdog ----------------------------------------------------------------------------- */
+/* --- the watchdog --- */
 
 static void watch_turn(struct unit *u, uint64_t turn)
 {
@@ -665,7 +665,7 @@ static void on_watch(struct timer *t)
         start_watch(f);
 }
 
-/* --- reports ---------------------------------------------------------------------------------- */
+/* --- reports --- */
 
 static struct unit *find_unit(struct crew *c, uint32_t generation)
 {
@@ -759,7 +759,7 @@ void fleet_hear(struct fleet *f, const struct report *r)
     }
 }
 
-/* --- configuration ---------------------------------------------------------------------------- */
+/* --- configuration --- */
 
 /* START, made once for all processes of this code. NULL: the application has no code. */
 static struct blob *start_frame(const struct app_config *c)

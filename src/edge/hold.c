@@ -33,7 +33,7 @@ static struct edge *edge_of(const struct hold *h)
     return h->app->edge;
 }
 
-/* --- facts of the transport ------------------------------------------------------------------- */
+/* --- facts of the transport --- */
 
 /* The transport has nothing more to tell: after a half-open peer's Close it can still send. */
 static void let_go(struct hold *h)
@@ -146,7 +146,7 @@ static const struct transport_ops facts = {
     .gone = on_gone,
 };
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 /* Which gauge counts it; NULL while it counts nowhere. */
 static int64_t *gauge(struct hold *h)
@@ -261,7 +261,7 @@ bool hold_settle(struct hold *h)
     return true;
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 void hold_pace(struct hold *h)
 {
@@ -273,7 +273,7 @@ void hold_pace(struct hold *h)
         transport_pause(h->transport);
 }
 
-/* --- speaking --------------------------------------------------------------------------------- */
+/* --- speaking --- */
 
 /* Nobody else waits for a client that does not read. It still hears why, should it read again
  * within the closing time; until then its queue stays. */

@@ -16,7 +16,7 @@ enum {
     CREDIT_STEP = IPC_BODY_WINDOW / 4,
 };
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct inbound *inbound_find(const struct edge *e, uint64_t id)
 {
@@ -50,7 +50,7 @@ static struct link *link_of(const struct inbound *in)
     return delivery_is_sent(in->app, in->seq) ? in->app->bearer : NULL;
 }
 
-/* --- facts of the reply ----------------------------------------------------------------------- */
+/* --- facts of the reply --- */
 
 static void on_body(void *arg, struct slice bytes, bool end)
 {
@@ -99,7 +99,7 @@ static void on_closed(void *arg, int err)
 
 static const struct exchange_ops facts = {.body = on_body, .taken = on_taken, .closed = on_closed};
 
-/* --- the request ------------------------------------------------------------------------------ */
+/* --- the request --- */
 
 /* The absolute URL that the application sees. */
 static void put_url(struct buf *b, const struct exchange_request *rq)
@@ -267,7 +267,7 @@ int inbound_cancel(struct link *l, const struct ipc_frame *f, const struct ipc_c
     return 0;
 }
 
-/* --- the response ----------------------------------------------------------------------------- */
+/* --- the response --- */
 
 /* The living inbound of this application that the frame names; *ret is NULL when it has ended. */
 static int find(struct link *l, const struct ipc_frame *f, struct inbound **ret)
@@ -457,7 +457,7 @@ int inbound_body_abort(struct link *l, const struct ipc_frame *f, const struct i
     return 0;
 }
 
-/* --- the worker is gone ----------------------------------------------------------------------- */
+/* --- the worker is gone --- */
 
 bool inbound_survives(struct inbound *in, bool begun, int why)
 {

@@ -20,7 +20,7 @@ enum {
     LAST_WORDS_MS = 1000,                    /* to read what a dead process wrote */
 };
 
-/* --- out -------------------------------------------------------------------------------------- */
+/* --- out --- */
 
 static void push_out(struct link *l)
 {
@@ -76,7 +76,7 @@ void link_push_large(struct link *l, struct blob *take_frame)
     (void)stream_push(l->stream, take_frame);
 }
 
-/* --- life of a worker ------------------------------------------------------------------------- */
+/* --- life of a worker --- */
 
 int link_bad(struct link *l, const char *why, const struct ipc_frame *f)
 {
@@ -172,7 +172,7 @@ static int on_alarm_set(struct link *l, const struct ipc_frame *f, const struct 
     return delivery_alarm_set(l, f, m);
 }
 
-/* --- exchanges: bit 44 says whose they are ---------------------------------------------------- */
+/* --- exchanges: bit 44 says whose they are --- */
 
 static bool is_call(const struct ipc_frame *f)
 {
@@ -214,7 +214,7 @@ static int on_cancel(struct link *l, const struct ipc_frame *f, const struct ipc
     return is_call(f) ? outbound_cancel(l, f, m) : inbound_cancel(l, f, m);
 }
 
-/* --- dispatch: one row of ipc.def, one function ----------------------------------------------- */
+/* --- dispatch: one row of ipc.def, one function --- */
 
 #define HEARD(NAME, lower, handler)                                                                \
     case IPC_##NAME: {                                                                             \
@@ -256,7 +256,7 @@ static int dispatch(struct link *l, const struct ipc_frame *f)
     return link_bad(l, "not for the gateway", f);
 }
 
-/* --- in --------------------------------------------------------------------------------------- */
+/* --- in --- */
 
 /* Takes all whole frames off the front of *in. */
 static int hear(struct link *l, struct slice *in)
@@ -313,7 +313,7 @@ static void on_data(void *arg, struct span in)
         hear_gathered(l, in);
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void finish(struct link *l)
 {

@@ -6,7 +6,7 @@
 #include "edge/outbound_int.h"
 #include "edge/settings.h"
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 void outbound_init(struct outbound *o, const struct outbound_kind *kind, struct link *l,
                    uint64_t id)
@@ -27,7 +27,7 @@ void outbound_drop(struct outbound *o)
     delivery_check_idle(o->link->app);
 }
 
-/* --- frames to the worker --------------------------------------------------------------------- */
+/* --- frames to the worker --- */
 
 void outbound_say_response(struct outbound *o, const struct ipc_response *r)
 {
@@ -60,7 +60,7 @@ void outbound_say_end(struct outbound *o)
         (void)ipc_put_body(link_out(o->link), o->id, IPC_END, &(struct ipc_body){0});
 }
 
-/* --- frames from the worker ------------------------------------------------------------------- */
+/* --- frames from the worker --- */
 
 static struct outbound *find(struct link *l, const struct ipc_frame *f)
 {

@@ -47,7 +47,7 @@ static void release_soon(struct local *c)
         loop_defer(loop_of(c), LOOP_REAP, release, c);
 }
 
-/* --- the request's body ----------------------------------------------------------------------- */
+/* --- the request's body --- */
 
 /* Hands over what was pulled and has come, as one piece. */
 static void deliver(struct local *c)
@@ -85,7 +85,7 @@ static void deliver_soon(struct local *c)
     loop_defer(loop_of(c), LOOP_DEFERRED, on_deferred, c);
 }
 
-/* --- the reply's verbs: what the answerer says ------------------------------------------------ */
+/* --- the reply's verbs: what the answerer says --- */
 
 static void attach(void *to, const struct exchange_ops *ops, void *arg)
 {
@@ -158,7 +158,7 @@ static const struct reply_kind reply_to_worker = {
     .abort = cut,
 };
 
-/* --- what the worker says --------------------------------------------------------------------- */
+/* --- what the worker says --- */
 
 static int on_body(struct outbound *o, struct slice bytes, bool end_)
 {
@@ -192,7 +192,7 @@ static void on_cancel(struct outbound *o)
 static const struct outbound_kind local = {
     .body = on_body, .credit = on_credit, .cancel = on_cancel};
 
-/* --- the request ------------------------------------------------------------------------------ */
+/* --- the request --- */
 
 /* Takes the head apart: "METHOD URL\n", then "name: value\n". False: it is not that. */
 static bool parse_head(struct local *c)

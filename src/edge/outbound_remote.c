@@ -17,7 +17,7 @@ static void finish(struct remote *c)
     loop_defer(c->o.link->app->edge->loop, LOOP_REAP, mem_free, c);
 }
 
-/* --- facts of the call ------------------------------------------------------------------------ */
+/* --- facts of the call --- */
 
 /* The socket is a hold like any other; the worker accepts it, or joins it with a client's. */
 static void hand_over_socket(struct remote *c, const struct egress_response *r)
@@ -99,7 +99,7 @@ static const struct egress_ops facts = {
     .taken = on_taken,
 };
 
-/* --- what the worker says --------------------------------------------------------------------- */
+/* --- what the worker says --- */
 
 static int send_body(struct outbound *o, struct slice bytes, bool end)
 {

@@ -25,7 +25,7 @@ static const struct stat_row rows[] = {
 #define JSON SLICE("application/json")
 #define TEXT SLICE("text/plain; charset=utf-8")
 
-/* --- numbers of all edges --------------------------------------------------------------------- */
+/* --- numbers of all edges --- */
 
 /* Gauges that are not counted as things happen. */
 static struct edge_stats snapshot(const struct edge *e)
@@ -120,7 +120,7 @@ static void ask_all(struct edge *e, struct exchange *x, struct app *a,
     mailbox_post(e->siblings[0]->loop, &s->mail);
 }
 
-/* --- control ---------------------------------------------------------------------------------- */
+/* --- control --- */
 
 static void answer_metrics(struct survey *s)
 {
@@ -176,7 +176,7 @@ void pages_control(struct edge *e, struct exchange *x)
         exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
 }
 
-/* --- dev -------------------------------------------------------------------------------------- */
+/* --- dev --- */
 
 static bool is_loopback(struct slice address)
 {

@@ -40,7 +40,7 @@ int sockets_send(struct link *l, const struct ipc_frame *f, const struct ipc_ws_
     return r;
 }
 
-/* --- acceptance ------------------------------------------------------------------------------- */
+/* --- acceptance --- */
 
 static bool are_tags(struct slice list)
 {
@@ -120,7 +120,7 @@ int sockets_attach(struct link *l, const struct ipc_frame *f, const struct ipc_w
     return 0;
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 int sockets_close(struct link *l, const struct ipc_frame *f, const struct ipc_ws_close *m)
 {
@@ -179,7 +179,7 @@ int sockets_join(struct link *l, const struct ipc_frame *f, const struct ipc_ws_
     return 0;
 }
 
-/* --- actors ----------------------------------------------------------------------------------- */
+/* --- actors --- */
 
 int sockets_auto_response(struct link *l, const struct ipc_frame *f,
                           const struct ipc_auto_response *m)

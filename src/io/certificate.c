@@ -28,7 +28,7 @@ static int refused(struct err_note *note, const char *what)
     return err_notef(note, -ERR_CONFIG, "cannot %s: %s", what, reason ? reason : "unknown");
 }
 
-/* --- what stands in it ------------------------------------------------------------------------ */
+/* --- what stands in it --- */
 
 static bool is_address(const char *name, bool *ret_v6)
 {
@@ -123,7 +123,7 @@ static bool fill(X509 *x, X509 *issuer, EVP_PKEY *key, const struct certificate_
            add_extensions(x, issuer, r);
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- files --- */
 
 /* A FILE for a new file beside path, which takes its place when it is complete. */
 static FILE *create(const char *path, mode_t mode, char *temporary, size_t n)
@@ -178,7 +178,7 @@ static EVP_PKEY *load_key(const char *path)
     return key;
 }
 
-/* --- making ----------------------------------------------------------------------------------- */
+/* --- making --- */
 
 static int sign_and_save(X509 *x, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
                          const struct certificate_request *r, const char *cert_path,

@@ -42,7 +42,7 @@ struct child {
     struct pipe_end out[2];
 };
 
-/* --- output ----------------------------------------------------------------------------------- */
+/* --- output --- */
 
 static void close_pipe(struct pipe_end *p)
 {
@@ -102,7 +102,7 @@ static void on_output(struct watch *w, uint32_t events)
     read_some(CONTAINER_OF(w, struct pipe_end, watch));
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void reap(void *arg)
 {
@@ -160,7 +160,7 @@ void child_signal(struct child *c, int number)
         (void)kill(c->pid, number);
 }
 
-/* --- the start -------------------------------------------------------------------------------- */
+/* --- the start --- */
 
 /* What a start needs for a moment; all of it is given back by start_done(). */
 struct start {
@@ -304,7 +304,7 @@ struct child *child_open(struct loop *l, const struct child_options *o, const st
     return c;
 }
 
-/* --- about processes -------------------------------------------------------------------------- */
+/* --- about processes --- */
 
 const char *child_status_text(int status, char ret[64])
 {

@@ -58,7 +58,7 @@ struct waiting {
     int64_t deadline;
 };
 
-/* --- accepting -------------------------------------------------------------------------------- */
+/* --- accepting --- */
 
 static void post_accept(struct listener *li);
 
@@ -246,7 +246,7 @@ static void welcome(struct listener *li, int fd)
     }
 }
 
-/* --- the budget ------------------------------------------------------------------------------- */
+/* --- the budget --- */
 
 static bool may_accept(const struct listener *li)
 {
@@ -307,7 +307,7 @@ void listen_resume(struct listener *li)
     post_accept(li);
 }
 
-/* --- opening ---------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static int fail(int fd, struct err_note *note, const char *what, const char *where)
 {

@@ -58,7 +58,7 @@ struct loop {
     struct epoll_event events[EVENTS];
 };
 
-/* --- time ------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 static int64_t clock_us(clockid_t id)
 {
@@ -116,7 +116,7 @@ void timer_del(struct loop *l, struct timer *t)
     heap_del(&l->timers, &t->node);
 }
 
-/* --- tasks ------------------------------------------------------------------------------------ */
+/* --- tasks --- */
 
 void loop_defer(struct loop *l, enum loop_phase phase, void (*run)(void *arg), void *arg)
 {
@@ -165,7 +165,7 @@ static bool has_work(struct loop *l)
     return false;
 }
 
-/* --- the tick --------------------------------------------------------------------------------- */
+/* --- the tick --- */
 
 static int wait_ms(struct loop *l, int64_t max_wait_ms)
 {
@@ -311,7 +311,7 @@ void loop_spin(struct loop *l, unsigned microseconds)
     l->spin_us = microseconds;
 }
 
-/* --- descriptors ------------------------------------------------------------------------------ */
+/* --- descriptors --- */
 
 static int control(struct loop *l, int op, struct watch *w, uint32_t events)
 {
@@ -345,7 +345,7 @@ struct span loop_read_buffer(struct loop *l)
     return (struct span){l->buffer + LOOP_HEADROOM, LOOP_READ};
 }
 
-/* --- for this folder -------------------------------------------------------------------------- */
+/* --- for this folder --- */
 
 struct mailbox *loop__mailbox(struct loop *l)
 {
@@ -381,7 +381,7 @@ int io__error(int os_errno)
     }
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void on_wake(struct watch *w, uint32_t events)
 {

@@ -55,7 +55,7 @@ struct slice loop_http_date(struct loop *l);
  */
 void loop_spin(struct loop *l, unsigned microseconds);
 
-/* --- timers: the node is in the caller's struct ----------------------------------------------- */
+/* --- timers: the node is in the caller's struct --- */
 
 struct timer {
     struct heap_node node;
@@ -67,8 +67,7 @@ void timer_set(struct loop *l, struct timer *t, int64_t at_ms);
 /* Safe on one that is not set. */
 void timer_del(struct loop *l, struct timer *t);
 
-/* --- phases
- * ---------------------------------------------------------------------------------------- */
+/* --- phases --- */
 
 enum loop_phase {
     LOOP_READS,
@@ -87,8 +86,7 @@ enum loop_phase {
  */
 void loop_defer(struct loop *l, enum loop_phase phase, void (*run)(void *arg), void *arg);
 
-/* --- descriptors
- * ----------------------------------------------------------------------------------- */
+/* --- descriptors --- */
 
 /* Edge-triggered: ready() is told when fd becomes readable or writable, and must then go on until
  * the system says EAGAIN (or remember that it did not). The struct is embedded in the caller's. */
@@ -106,8 +104,7 @@ int watch_change(struct loop *l, struct watch *w, uint32_t events);
 /* Stops it before its fd is closed. w's memory must stay until the tick is over. */
 void watch_stop(struct loop *l, struct watch *w);
 
-/* --- the shared read buffer
- * ------------------------------------------------------------------------- */
+/* --- the shared read buffer --- */
 
 enum {
     LOOP_HEADROOM = 16 * 1024, /* writable bytes in front of what a stream hands up */
@@ -118,8 +115,7 @@ enum {
  * with it before its callback returns. */
 struct span loop_read_buffer(struct loop *l);
 
-/* --- signals
- * ------------------------------------------------------------------------------------------ */
+/* --- signals --- */
 
 struct signals;
 /*

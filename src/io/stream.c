@@ -42,7 +42,7 @@ static bool is_dead(const struct stream *s)
     return has(s, STREAM_LOST | STREAM_DOOMED);
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static void post_read(struct stream *s);
 
@@ -112,7 +112,7 @@ void stream_pause(struct stream *s)
     clear(s, STREAM_READING);
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static void post_flush(struct stream *s);
 
@@ -257,7 +257,7 @@ void stream_end(struct stream *s)
     post_flush(s);
 }
 
-/* --- events ----------------------------------------------------------------------------------- */
+/* --- events --- */
 
 static void on_ready(struct watch *w, uint32_t events)
 {
@@ -290,7 +290,7 @@ void stream__lost(struct stream *s, int err)
         s->ops->lost(s->arg, err);
 }
 
-/* --- kinds: a socket, and a library's connection ---------------------------------------------- */
+/* --- kinds: a socket, and a library's connection --- */
 
 static ssize_t socket_read(struct stream *s, void *p, size_t n)
 {
@@ -395,7 +395,7 @@ static void wrapped_close(struct stream *s)
 static const struct stream_kind wrapped_kind = {
     .read = wrapped_read, .write = wrapped_write, .end = wrapped_end, .close = wrapped_close};
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void begin(struct stream *s, const struct stream_kind *kind, struct loop *l, int fd,
                   uint32_t max_out)

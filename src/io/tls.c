@@ -85,7 +85,7 @@ static struct tls_conn *conn_of(const struct stream *s)
     return CONTAINER_OF(s, struct tls_conn, stream);
 }
 
-/* --- the memory between the library and the socket -------------------------------------------- */
+/* --- the memory between the library and the socket --- */
 
 static int bio_read(BIO *b, char *p, int n)
 {
@@ -166,7 +166,7 @@ static int ship(struct tls_conn *c)
     return -EAGAIN;
 }
 
-/* --- the handshake ---------------------------------------------------------------------------- */
+/* --- the handshake --- */
 
 static void unshake(struct tls_conn *c)
 {
@@ -253,7 +253,7 @@ static void up(struct tls_conn *c)
     stream__writable(&c->stream);
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* All that `in` opens to. Bytes; 0: nothing yet; has_ended and is_broken say what is behind it. */
 static ssize_t open_records(struct tls_conn *c, uint8_t *p, size_t n)
@@ -346,7 +346,7 @@ static ssize_t tls_read(struct stream *s, void *p, size_t n)
     return -EALREADY;
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 struct cursor {
     const struct iovec *iov;
@@ -423,7 +423,7 @@ static void tls_end(struct stream *s)
     (void)tls_settle(s);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void unref(struct tls *t)
 {
@@ -631,7 +631,7 @@ void tls_close(struct tls *t)
     unref(t);
 }
 
-/* --- facts ------------------------------------------------------------------------------------ */
+/* --- facts --- */
 
 static const struct tls_conn *find(const struct stream *s)
 {

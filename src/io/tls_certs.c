@@ -29,7 +29,7 @@ void tls_explain(char *ret, size_t n)
     (void)snprintf(ret, n, "%s", first == 0 ? "no reason given" : reason ? reason : "unknown");
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- files --- */
 
 static int bad(struct err_note *note, const char *path, const char *what)
 {
@@ -132,7 +132,7 @@ void tls_certs_free(struct tls_certs *c)
     mem_free(c);
 }
 
-/* --- choosing --------------------------------------------------------------------------------- */
+/* --- choosing --- */
 
 /* By the names in the certificate, with the rules of RFC 6125: a star stands for one label. */
 static bool fits(const struct cert *c, const char *name)

@@ -2,8 +2,7 @@
 
 #include "store/store_int.h"
 
-/* --- the row of an actor
- * ----------------------------------------------------------------------------- */
+/* --- the row of an actor --- */
 
 int alarm_get(struct db *db, struct alarm *ret, struct err_note *note)
 {
@@ -52,8 +51,7 @@ int alarm_delete(struct db *db, struct err_note *note)
     return 0;
 }
 
-/* --- the index
- * ------------------------------------------------------------------------------------------ */
+/* --- the index --- */
 
 static int open_index(struct store *s, struct err_note *note)
 {

@@ -351,8 +351,7 @@ static int run_stmt(struct db *db, enum db_stmt which, struct err_note *note)
     return st ? db__step(db, st, note) : err;
 }
 
-/* --- transactions
- * ---------------------------------------------------------------------------------- */
+/* --- transactions --- */
 
 bool db_is_dirty(const struct db *db)
 {
@@ -493,8 +492,7 @@ int db_rollback(struct db *db, int depth, struct err_note *note)
     return end_savepoints(db, depth, true, note);
 }
 
-/* --- the whole database
- * ------------------------------------------------------------------------------ */
+/* --- the whole database --- */
 
 int db_size(struct db *db, uint64_t *ret_bytes, struct err_note *note)
 {

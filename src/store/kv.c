@@ -95,9 +95,7 @@ int kv_delete(struct db *db, struct slice key, struct err_note *note)
     return (r = db__step(db, st, note)) < 0 ? r : 1;
 }
 
-/* --- list
- * ------------------------------------------------------------------------------------------------
- */
+/* --- list --- */
 
 static int cmp(struct slice a, struct slice b)
 {

@@ -35,8 +35,7 @@ struct sql_cursor {
     uint64_t written;
 };
 
-/* --- what is permitted
- * ----------------------------------------------------------------------------------- */
+/* --- what is permitted --- */
 
 static bool is_reserved(const char *name)
 {
@@ -141,9 +140,7 @@ int sql__authorize(void *arg, int action, const char *a, const char *b, const ch
     return action_permitted(action, a, b) ? SQLITE_OK : SQLITE_DENY;
 }
 
-/* --- errors
- * --------------------------------------------------------------------------------------------------
- */
+/* --- errors --- */
 
 static const char *code_name(int rc)
 {
@@ -217,9 +214,7 @@ static int fail(struct db *db, int rc, struct err_note *note)
     return err_notef(note, r, "%s", said.text);
 }
 
-/* --- compiling
- * -------------------------------------------------------------------------------------------------
- */
+/* --- compiling --- */
 
 static void free_compiled(struct compiled *c)
 {
@@ -319,9 +314,7 @@ static int compile(struct db *db, struct slice *query, struct compiled **ret, st
     return 0;
 }
 
-/* --- running
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- running --- */
 
 /* Steps once, counting what was written. 1: a row, 0: done, or an error. */
 static int step(struct db *db, sqlite3_stmt *st, uint64_t *written, struct err_note *note)
@@ -417,9 +410,7 @@ static int prepare_last(struct db *db, struct slice query, struct compiled **ret
     return 0;
 }
 
-/* --- the cursor
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- the cursor --- */
 
 static void keep_names(struct sql_cursor *c)
 {

@@ -17,8 +17,7 @@ struct lost {
     char text[200];
 };
 
-/* --- the store
- * ------------------------------------------------------------------------------------ */
+/* --- the store --- */
 
 static char *dup_or_null(const char *s)
 {
@@ -103,8 +102,7 @@ const struct store_options *store_options(const struct store *s)
     return &s->o;
 }
 
-/* --- handles
- * ---------------------------------------------------------------------------------------- */
+/* --- handles --- */
 
 static bool is_id(struct slice id)
 {
@@ -190,8 +188,7 @@ void store_close(struct store *s, uint32_t actor)
     free_db(db);
 }
 
-/* --- commits
- * ------------------------------------------------------------------------------------------ */
+/* --- commits --- */
 
 bool store_is_dirty(const struct store *s)
 {

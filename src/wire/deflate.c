@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-/* --- negotiation ---------------------------------------------------------------------------- */
+/* --- negotiation --- */
 
 /* What one element `permessage-deflate; a; b=10` says. Bits 0: the parameter is absent. */
 struct params {
@@ -205,7 +205,7 @@ int deflate_check(struct slice answer, const struct deflate_policy *policy,
     return 1;
 }
 
-/* --- messages ------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 /* zlib's states are made at first use; bits 0: not made yet. */
 struct deflate_pair {

@@ -71,8 +71,7 @@ int ipc_next(struct slice *in, enum ipc_side from, struct ipc_frame *ret_frame, 
     return 1;
 }
 
-/* --- encoding: the size first, then one reserve, so that a frame is appended whole or not at all
- * -------------- */
+/* --- encoding: the size first, then one reserve; a frame is appended whole or not at all --- */
 
 static uint8_t *put(uint8_t *p, const void *v, size_t n)
 {
@@ -160,8 +159,7 @@ static uint8_t *frame_begin(struct buf *out, unsigned type, uint64_t id, unsigne
 #undef LIST
 #undef REST
 
-/* --- decoding
- * ---------------------------------------------------------------------------------------------- */
+/* --- decoding --- */
 
 static bool get(struct slice *in, void *ret, size_t n)
 {

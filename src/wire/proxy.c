@@ -14,7 +14,7 @@ static bool begins(struct slice in, struct slice with)
     return memcmp(in.p, with.p, MIN(in.n, with.n)) == 0;
 }
 
-/* --- version 1 -------------------------------------------------------------------------------- */
+/* --- version 1 --- */
 
 static bool address_of(struct slice text, bool v6, uint8_t ret[16])
 {
@@ -84,7 +84,7 @@ static ssize_t parse_line(struct slice in, struct proxy_header *ret)
     return end + 1;
 }
 
-/* --- version 2 -------------------------------------------------------------------------------- */
+/* --- version 2 --- */
 
 static uint16_t two(const uint8_t *p)
 {

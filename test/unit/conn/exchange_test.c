@@ -130,7 +130,7 @@ static void answer_hello(struct exchange *x)
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" DATE                                         \
     "Content-Length: 5\r\nConnection: close\r\n\r\nhello"
 
-/* --- requests --------------------------------------------------------------------------------- */
+/* --- requests --- */
 
 TEST(a_request_is_told_with_its_fields)
 {
@@ -230,7 +230,7 @@ TEST(who_pipelines_and_does_not_read_is_not_served_without_bound)
     assert_int_equal(http1_server_stats(server)->requests, 20000);
 }
 
-/* --- request bodies --------------------------------------------------------------------------- */
+/* --- request bodies --- */
 
 TEST(a_body_that_came_at_once_is_told_at_once_with_its_end)
 {
@@ -391,7 +391,7 @@ TEST(a_broken_body_under_a_response_that_has_begun_cuts_the_connection)
     assert_true(peer.has_ended);
 }
 
-/* --- responses -------------------------------------------------------------------------------- */
+/* --- responses --- */
 
 TEST(a_known_length_is_announced)
 {
@@ -591,7 +591,7 @@ TEST(an_error_is_answered_with_its_row)
     assert_false(peer.has_ended);
 }
 
-/* --- clients that leave ----------------------------------------------------------------------- */
+/* --- clients that leave --- */
 
 TEST(a_reset_is_told)
 {
@@ -641,7 +641,7 @@ TEST(a_request_cut_in_its_head_is_nothing)
     assert_int_equal(http1_server_stats(server)->open, 0);
 }
 
-/* --- bad requests ----------------------------------------------------------------------------- */
+/* --- bad requests --- */
 
 static void expect_refusal(struct slice wire, const char *start, const char *text)
 {
@@ -718,7 +718,7 @@ TEST(a_linger_that_the_client_does_not_end_ends_by_itself)
     assert_int_equal(http1_server_stats(server)->open, 0);
 }
 
-/* --- time ------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 TEST(an_idle_connection_is_closed_after_its_time)
 {
@@ -792,7 +792,7 @@ TEST(an_answer_may_take_its_time)
     assert_true(slice_ends(peer_heard(&peer), SLICE("5\r\nevent\r\n0\r\n\r\n")));
 }
 
-/* --- the server's end ------------------------------------------------------------------------- */
+/* --- the server's end --- */
 
 TEST(draining_closes_idle_connections_and_lets_others_finish)
 {
@@ -838,7 +838,7 @@ TEST(connections_are_counted)
     assert_int_equal(stats->connections, 1);
 }
 
-/* --- websockets ------------------------------------------------------------------------------- */
+/* --- websockets --- */
 
 #define UPGRADE                                                                                    \
     "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"   \

@@ -92,7 +92,7 @@ static void shake(struct stream *s)
     stream_loopback_limits(s, pieces[pick(COUNT_OF(pieces))], windows[pick(COUNT_OF(windows))]);
 }
 
-/* --- two websockets --------------------------------------------------------------------------- */
+/* --- two websockets --- */
 
 struct side {
     unsigned who;
@@ -312,7 +312,7 @@ TEST(websockets_lose_nothing_on_any_walk)
         websocket_walk(n);
 }
 
-/* --- a server and a client that pipelines ----------------------------------------------------- */
+/* --- a server and a client that pipelines --- */
 
 enum { REQUESTS = 12, CLIENT = 0, SERVER = 1 };
 

@@ -161,7 +161,7 @@ static void pack(struct buf *out, struct slice text)
     deflate_pair_free(p);
 }
 
-/* --- hearing ---------------------------------------------------------------------------------- */
+/* --- hearing --- */
 
 TEST(a_compressed_message_is_expanded)
 {
@@ -310,7 +310,7 @@ TEST(fragments_of_a_plain_message_add_up_to_the_limit)
     expect_told(&ear, "failed ws_too_large\n");
 }
 
-/* --- sending ---------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 static int send_text(struct ear *e, struct slice s)
 {
@@ -464,7 +464,7 @@ TEST(windows_stay_in_step_when_the_queue_is_full)
     hush(&server);
 }
 
-/* --- silence ---------------------------------------------------------------------------------- */
+/* --- silence --- */
 
 static void connect_pinged(void)
 {

@@ -190,7 +190,7 @@ static int send_text(struct slice s)
     return r;
 }
 
-/* --- messages --------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 TEST(messages_arrive_with_their_kind)
 {
@@ -412,7 +412,7 @@ TEST(the_owner_may_end_it_while_it_looks_at_a_joined_message)
     expect_told(&ear, "text fragmented\n");
 }
 
-/* --- pings ------------------------------------------------------------------------------------ */
+/* --- pings --- */
 
 TEST(pings_that_come_together_get_one_pong_the_newest)
 {
@@ -449,7 +449,7 @@ TEST(we_can_ping_too)
     assert_int_equal(websocket_ping(ear.transport, slice_make(filler, 126)), -ERR_WS_CONTROL);
 }
 
-/* --- closing ---------------------------------------------------------------------------------- */
+/* --- closing --- */
 
 TEST(the_peers_close_is_answered_with_its_code_and_reason)
 {
@@ -630,7 +630,7 @@ TEST(terminated_the_peer_sees_no_close_and_no_queue)
     assert_true(peer.has_ended);
 }
 
-/* --- slow readers ----------------------------------------------------------------------------- */
+/* --- slow readers --- */
 
 TEST(who_does_not_read_meets_the_bound_and_can_still_be_told_goodbye)
 {
@@ -679,7 +679,7 @@ TEST(a_message_over_the_bound_passes_alone)
     payload_done(&big);
 }
 
-/* --- the client's side ------------------------------------------------------------------------ */
+/* --- the client's side --- */
 
 TEST(a_client_and_a_server_understand_each_other)
 {

@@ -113,7 +113,7 @@ static inline bool lab_logged(struct lab *lab, const char *what)
     return slice_find_slice(buf_slice(&lab->log.lines), slice_str(what)) >= 0;
 }
 
-/* --- clients ---------------------------------------------------------------------------------- */
+/* --- clients --- */
 
 static inline void client_open(struct lab *lab, struct peer *c)
 {
@@ -195,7 +195,7 @@ static inline bool client_heard_close(struct peer *c, unsigned code)
     return false;
 }
 
-/* --- workers ---------------------------------------------------------------------------------- */
+/* --- workers --- */
 
 static inline struct order *lab_order(struct lab *lab, struct order o)
 {

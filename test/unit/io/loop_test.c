@@ -220,7 +220,7 @@ TEST(an_event_of_this_tick_is_not_told_to_a_watch_that_was_stopped_in_it)
     loop_free(the_loop);
 }
 
-/* --- mails ------------------------------------------------------------------------------------ */
+/* --- mails --- */
 
 enum { SENDERS = 4, EACH = 20000 };
 

@@ -23,7 +23,7 @@ enum { SANITIZED = true };
 enum { SANITIZED = false };
 #endif
 
-/* --- certificates on disk, made once ---------------------------------------------------------- */
+/* --- certificates on disk, made once --- */
 
 static char folder[] = "/tmp/holdfast-tls-XXXXXX";
 
@@ -80,7 +80,7 @@ static int remove_all(void **state)
     return system(command);
 }
 
-/* --- the server's side: an ear that may echo -------------------------------------------------- */
+/* --- the server's side: an ear that may echo --- */
 
 struct server {
     struct loop *loop;
@@ -168,7 +168,7 @@ static void done(struct server *s)
     buf_done(&s->heard);
 }
 
-/* --- the client ------------------------------------------------------------------------------- */
+/* --- the client --- */
 
 struct client {
     SSL_CTX *ctx;
@@ -267,7 +267,7 @@ static int hear(struct client *c, char *p, int n)
     return r;
 }
 
-/* --- handshakes ------------------------------------------------------------------------------- */
+/* --- handshakes --- */
 
 static void both_ways(int version, const char *name)
 {
@@ -416,7 +416,7 @@ TEST(a_stream_doomed_in_the_handshake_is_forgotten)
     done(&s);
 }
 
-/* --- certificates ----------------------------------------------------------------------------- */
+/* --- certificates --- */
 
 static void expect_name(struct server *s, struct client *c, const char *ask, const char *common)
 {
@@ -490,7 +490,7 @@ TEST(reload_is_for_new_handshakes_and_a_bad_one_changes_nothing)
     done(&s);
 }
 
-/* --- resumption, ALPN, renegotiation ---------------------------------------------------------- */
+/* --- resumption, ALPN, renegotiation --- */
 
 static void resumes(int version)
 {
@@ -614,7 +614,7 @@ TEST(key_updates_that_nobody_listens_to_end_the_connection)
     done(&s);
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void open_both(struct server *s, struct client *c)
 {
@@ -718,7 +718,7 @@ TEST(closing_the_context_leaves_its_connections)
     done(&s);
 }
 
-/* --- a random walk ---------------------------------------------------------------------------- */
+/* --- a random walk --- */
 
 /* The client's bytes go through memory, in pieces of any size; the server's socket is small. */
 struct walk {
@@ -862,7 +862,7 @@ TEST(any_pieces_and_pauses_carry_the_same_bytes)
         walk(seed, seed % 3 ? TLS1_3_VERSION : TLS1_2_VERSION);
 }
 
-/* --- memory ----------------------------------------------------------------------------------- */
+/* --- memory --- */
 
 enum { IDLE = 2000 };
 

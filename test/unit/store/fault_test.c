@@ -262,8 +262,7 @@ TEST(the_disk_is_full_from_any_write_on)
     run_with_faults(SQLITE_FULL, true);
 }
 
-/* --- memory
- * ------------------------------------------------------------------------------------------ */
+/* --- memory --- */
 
 static sqlite3_mem_methods real_memory;
 
