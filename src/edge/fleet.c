@@ -491,6 +491,10 @@ static int why_of(const struct unit *u, int status)
         return 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && u->state == UNIT_DRAINING)
         return 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_CPU)
+        return ERR_WORKER_CPU;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_MEMORY)
+        return ERR_WORKER_MEMORY;
     return ERR_WORKER_CRASH;
 }
 

@@ -200,7 +200,7 @@ static void give_up(struct host *h)
     host__overran(h, h->where ? h->where : "");
     atomic_store_explicit(&h->pulse->event, h->guilty, memory_order_relaxed);
     h->says_exiting = true;
-    host__leave(h, EXIT_LIMIT);
+    host__leave(h, WORKER_EXIT_CPU);
 }
 
 /* Once for the newest event of each link: it may have been over in the turn that brought it. */

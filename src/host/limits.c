@@ -80,7 +80,7 @@ void limits_exit(int err)
     uint8_t frame[IPC_HEADER + 6 + TEXT_MAX];
 
     (void)send(watched.l.fd, frame, exiting_frame(frame, err, limits_text(err)), MSG_NOSIGNAL);
-    _exit(EXIT_LIMIT);
+    _exit(err == ERR_WORKER_MEMORY ? WORKER_EXIT_MEMORY : WORKER_EXIT_CPU);
 }
 
 /* CPU time of the turn that runs, in ticks; 0 between turns. */

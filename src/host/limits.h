@@ -13,8 +13,6 @@
 #include "base/err.h"
 #include "wire/pulse.h"
 
-enum { EXIT_LIMIT = 3 };
-
 struct limits {
     const struct pulse *pulse;
     int fd;                /* of the first link */

@@ -30,6 +30,9 @@ enum {
     PULSE_VERSION = 1,
 };
 
+/* Exit statuses of a worker that passed a limit: they tell why when EXITING found a full link. */
+enum { WORKER_EXIT_CPU = 3, WORKER_EXIT_MEMORY = 5 };
+
 struct pulse {
     uint32_t version; /* PULSE_VERSION, written by the gateway before the worker starts */
     uint32_t links;   /* how many links the worker has, written by the gateway */

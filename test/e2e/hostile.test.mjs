@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Client } from '../lib/client.mjs';
-import { Holdfast, until } from '../lib/holdfast.mjs';
+import { Holdfast, program, until } from '../lib/holdfast.mjs';
 import { OPS, Peer, frame } from '../lib/peer.mjs';
 import { fileURLToPath } from 'node:url';
 
@@ -16,6 +16,7 @@ const READERS = FULL ? 1000 : 200;
 const LEAVERS = FULL ? 500 : 60;
 const FETCHES = FULL ? 4000 : 1000;
 const MB = 1 << 20;
+const sanitized = readFileSync(program).includes('__asan_init');
 const APP = fileURLToPath(new URL('apps/hostile', import.meta.url));
 const HEAD_MS = 15_000; // a head may take so long
 
@@ -23,7 +24,8 @@ let server;
 let baseline;
 
 before(async () => {
-    server = await Holdfast.dev(APP);
+    // Sanitizers keep freed memory for a while, which would count against the worker.
+    server = await Holdfast.dev(APP, { args: sanitized ? ['--memory-mb', '4096'] : [] });
     assert.equal(await get(), 'fine');
     baseline = memory();
 });
@@ -341,7 +343,7 @@ test('code that writes without end to clients that do not read', { timeout: 60_0
     const worker = (await server.status()).worker.pid;
 
     console.log(`# writers: p99 of requests meanwhile ${percentile(waits, 0.99).toFixed(1)} ms; gateway at most +${((peak() - baseline) / MB).toFixed(1)} MB, worker at most ${(status(worker, 'VmHWM') / 1024).toFixed(0)} MB`);
-    assert.ok(status(worker, 'VmHWM') < 400 * 1024);
+    assert.ok(sanitized || status(worker, 'VmHWM') < 400 * 1024);
     for (const peer of deaf) peer.reset();
     await unimpressed(192 * MB);
 });

@@ -462,7 +462,8 @@ static void expect_exiting(struct worker *w, int err)
 
     assert_int_equal(ipc_get_exiting(worker_expect(w, IPC_EXITING), &m), 0);
     assert_int_equal(m.error, err);
-    assert_int_equal(worker_end(w), 3);
+    assert_int_equal(worker_end(w),
+                     err == ERR_WORKER_MEMORY ? WORKER_EXIT_MEMORY : WORKER_EXIT_CPU);
 }
 
 static void expect_overrun(const char *script, const char *config)

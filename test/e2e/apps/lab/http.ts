@@ -1,6 +1,7 @@
 // Routes without a Durable Object.
 type Route = (request: Request, env: any, ctx: ExecutionContext) => Response | Promise<Response>;
 
+let goOn = () => {}; // the client has heard a part of /http/stream
 let count = 0; // lives as long as the process
 
 /** An accept()ed pair: it cannot be restored, so it shares the fate of its process. */
@@ -70,12 +71,18 @@ export const httpRoutes: Record<string, Route> = {
 
         (async () => {
             for (let i = 0; i < 5; i++) {
+                const heard = new Promise<void>((resolve) => (goOn = resolve));
+
                 await writer.write(new TextEncoder().encode(`part ${i}\n`));
-                await new Promise((resolve) => setTimeout(resolve, 30));
+                await heard;
             }
             await writer.close();
         })();
         return new Response(readable, { headers: { 'content-type': 'text/plain' } });
+    },
+    goOn: () => {
+        goOn();
+        return new Response('on');
     },
     big: (request) => new Response('x'.repeat(Number(new URL(request.url).searchParams.get('bytes')))),
     digest: async (request) => {
