@@ -931,14 +931,16 @@ TEST(an_idle_connection_costs_at_most_14_kilobytes)
         streams[i] = tls_accept(crowd.tls, ours[i], 0, NULL);
         stream_attach(streams[i], &ops, &streams[i]);
         stream_resume(streams[i]);
+        /* One after the other, so that a slow machine does not run into the handshakes' time. */
+        while (crowd.ended <= i && crowd.lost == 0)
+            loop_tick(crowd.loop, 10);
     }
-    while (crowd.ended < IDLE && crowd.lost == 0)
-        loop_tick(crowd.loop, 10);
+    assert_int_equal(crowd.lost, 0);
     settle(&crowd);
     each = (mallinfo2().uordblks - before) / IDLE;
     print_message("an idle TLS connection: %zu bytes of heap\n", each);
     assert_in_range(each, 1, 14 * 1024);
-    assert_int_equal(write(stop[1], "x", 1), 1);
+    (void)kill(pid, SIGKILL);
     (void)waitpid(pid, NULL, 0);
     for (int i = 0; i < IDLE; i++) {
         stream_doom(streams[i]);
