@@ -1,0 +1,99 @@
+/*
+ * A GRIP hold over HTTP: a client whose request the origin answered with instructions instead of
+ * (or beside) content. It begins when the head of such a response has come and takes the reply, the
+ * call in progress and the kept request from origin.c; it ends with the client's response, or by
+ * giving all of it back for the request to be made again.
+ *
+ *               head                   body, whole          Grip-Hold: response
+ *   origin.c ─────────► COLLECTING ──────────────────────► PARKED ──► answered: item, timeout
+ *      ▲                 │      │ no hold, no link              │
+ *      │                 │      ├─────────────► answered        │ hint, conflict, lost item,
+ * refresh │ again()         │      │ stream, or a next link        ▼
+ *      └─────────────────┼──────┼─────────────────────────── (origin.c)
+ *                        │      ▼         item: bytes, close
+ *        body over       │    OPEN ◄────────────► FETCHING (grip_link.c)
+ *        100,000 bytes   ▼      ▲        link due, lost item, hint, refresh
+ *                      RELAYING ┘
+ *
+ * Bounds: a collected body and a kept request body have GRIP_HOLD_BODY bytes at most; a stream's
+ * queue toward a slow client has GRIP_HOLD_QUEUE bytes and, while a link is fetched,
+ * GRIP_HOLD_ITEMS items: what comes beyond it is dropped and counted (or recovered, where the
+ * channel has ids). All holds of an application together ask the origin GRIP_HOLD_CALLS things at a
+ * time, the others wait in line. What it asks for goes through grip_origin_ops, so that tests can
+ * play the origin.
+ */
+#ifndef EDGE_GRIP_HOLD_H
+#define EDGE_GRIP_HOLD_H
+
+#include "base/bytes.h"
+#include "edge/reply.h"
+
+struct app;
+struct upstream_call;     /* upstream.h */
+struct upstream_ops;      /* upstream.h: response, body, ended, failed */
+struct upstream_response; /* upstream.h: status, reason, head */
+
+enum {
+    GRIP_HOLD_BODY = 100000,
+    GRIP_HOLD_QUEUE = 1 << 20,
+    GRIP_HOLD_ITEMS = 100,
+    GRIP_HOLD_CHANNELS = 20, /* connection_subscription_max, where it is not configured */
+    GRIP_HOLD_CALLS = 64,
+};
+
+/* A request that a hold makes by itself. No field of the client goes into it: Host, Grip-Last, and
+ * what every request to an origin gets (Grip-Sig, Grip-Feature, CDN-Loop). */
+struct grip_fetch {
+    struct slice method; /* "GET" of a next link; "POST", Content-Length 0, of a gone link */
+    struct slice uri;    /* absolute. With the authority of the request's own URI: by its route and
+                            targets; another: straight there, signed with the route's key */
+    struct slice last;   /* "Grip-Last: …\n" lines, may be empty */
+};
+
+/* What the hold asks of the origin; `origin` is grip_hold_start.origin. Nothing calls back into the
+ * hold from inside. */
+struct grip_origin_ops {
+    /* Makes the client's request again, original method, head and body, with these "Grip-Last: …\n"
+     * lines (and without those of before); the response is treated like the first one. The hold is
+     * gone, origin and the reply are the callee's. */
+    void (*again)(void *origin, struct reply take_reply, struct slice last);
+    /* Slices are copied. Never NULL: what is wrong is told by failed(). */
+    struct upstream_call *(*fetch)(void *origin, const struct grip_fetch *f,
+                                   const struct upstream_ops *ops, void *arg);
+    /* upstream_attach, _credit, _cancel: of take_call and of what fetch() gave. */
+    void (*attach)(struct upstream_call *c, const struct upstream_ops *ops, void *arg);
+    void (*credit)(struct upstream_call *c, size_t n);
+    void (*cancel)(struct upstream_call *c);
+    /* again() will not be asked for any more: the kept request may be freed (a stream is open). */
+    void (*trim)(void *origin);
+    /* Neither will fetch(): the hold is over. */
+    void (*release)(void *origin);
+};
+
+struct grip_hold_start {
+    struct app *app;
+    struct reply take_reply;
+    const struct grip_origin_ops *ops;
+    void *origin; /* the hold's, until ops->again or ops->release */
+
+    /* The instructed response (wire/grip.h says which are): its head has just come. */
+    struct upstream_call *take_call;
+    const struct upstream_response *response; /* copied as far as it is needed */
+
+    struct slice uri;        /* of the request as the origin got it, absolute: links are relative to
+                                it. Borrowed as long as origin */
+    struct slice prefix;     /* of the route's channels. Borrowed as long as origin */
+    const char *const *subs; /* the target's implicit channels, NULL-terminated or NULL. Borrowed */
+    struct slice target;     /* "host:port" for error texts; borrowed for the call */
+    bool debug;              /* errors are told to the client */
+    bool is_head;            /* the request's method */
+    bool is_large; /* the request's body was over GRIP_HOLD_BODY and could not be kept: 400 */
+};
+
+/* From inside the call's response() fact, or after it. */
+void grip_hold_open(const struct grip_hold_start *s);
+
+/* The edge stops: polls are answered with what they would say at their timeout, streams end. */
+void grip_holds_stop(struct app *a);
+
+#endif
