@@ -22,6 +22,132 @@ struct loop;
 struct tls_certificate;
 struct tls_options;
 
+/* --- an application whose requests go to an HTTP origin (GRIP) --- */
+
+/* A key of Grip-Sig or of a publisher, loaded already: no path, no encoding is left to undo. */
+struct app_key {
+    enum app_key_form {
+        APP_KEY_NONE,   /* there is no key: bytes is empty */
+        APP_KEY_SECRET, /* bytes of an HMAC secret, 1 … 65536 */
+        APP_KEY_PEM,    /* PEM text: a private key where we sign, a public one where we verify */
+        APP_KEY_JWK,    /* one JSON Web Key (RFC 7517), where we verify */
+    } form;
+    struct slice bytes;
+};
+
+struct app_header {
+    const char *name;
+    const char *value; /* never NULL, may be empty */
+};
+
+/* One server of a route. */
+struct app_origin_target {
+    const char *host;         /* a name or an address without brackets; NULL: `path` or `test` */
+    uint16_t port;            /* 1 … 65535 with a host */
+    const char *path;         /* absolute path of a Unix socket instead, or NULL */
+    const char *name;         /* "host:port" as it was written, for messages; never NULL */
+    bool test;                /* no server at all: the built-in answers of `test` */
+    bool tls;                 /* TLS to it */
+    bool insecure;            /* its certificate is not checked */
+    const char *host_field;   /* Host and SNI to send instead of the client's; NULL: the client's */
+    const char *cert_host;    /* the name its certificate must have; NULL: the name of SNI */
+    bool trust_connect_host;  /* the certificate may be for `host` instead */
+    bool untrusted;           /* the application's egress rules hold for it, too */
+    bool over_http;           /* WebSockets reach it as WebSocket-over-HTTP */
+    bool one_event;           /* … with at most one event in a request */
+    const char *const *subs;  /* channels every hold of it is subscribed to, without the route's
+                                 prefix; NULL-terminated, or NULL */
+    struct slice client_cert; /* PEM, or empty */
+    struct slice client_key;  /* PEM, or empty; both or none */
+    struct slice ca;          /* PEM of certificates trusted instead of the system's, or empty */
+};
+
+enum app_protocol { APP_PROTOCOL_ANY, APP_PROTOCOL_HTTP, APP_PROTOCOL_WS };
+enum app_secure { APP_SECURE_ANY, APP_SECURE_NO, APP_SECURE_YES };
+enum app_jsonp { APP_JSONP_EXTENDED, APP_JSONP_BASIC };
+
+/*
+ * Which requests, and what becomes of them; in the order of the file. Text that is not said is
+ * NULL.
+ */
+struct app_origin_route {
+    const char *id;   /* its name for handoffs, Pushpin-Route, rates and statistics */
+    const char *host; /* exact, lower-case, without port; NULL: any host ("*"); "": only by its id
+                       */
+    enum app_protocol protocol;
+    enum app_secure secure;  /* whether the client came over TLS */
+    const char *path_beg;    /* bytes the path must begin with */
+    uint32_t path_rem;       /* so many first bytes of the path are dropped */
+    const char *replace_beg; /* path_beg is dropped, this put in front ("" just drops it) */
+    const char *as_host;     /* the host of the URI that links are resolved against */
+
+    const char *prefix;               /* put in front of every channel the origin names */
+    const char *sig_iss;              /* NULL: app_origin's; "": requests are not signed */
+    struct app_key sig_key;           /* none: app_origin's */
+    const struct app_header *headers; /* on requests: all of the name are removed, then this one is
+                                         added unless its value is empty */
+    size_t n_headers;
+    bool debug;        /* error pages say why */
+    bool orig_headers; /* copies of the client's fields as eb9bf0f5-NAME */
+    bool no_grip;      /* a plain proxy: no signature, no features, no instructions */
+    bool aco;          /* answers CORS for the origin, and JSONP */
+    enum app_jsonp jsonp_mode;
+    const char *jsonp_cb;        /* query parameter that names the callback ["callback"] */
+    const char *jsonp_body;      /* … the body ["_body"] */
+    const char *jsonp_defcb;     /* the callback when the query names none [none: not JSONP] */
+    const char *jsonp_defmethod; /* the method when it says none ["GET"] */
+
+    const struct app_origin_target *targets; /* tried in this order; at least one */
+    size_t n_targets;
+};
+
+/* What to do with X-Forwarded-For: first `keep`, then `append`. */
+struct app_forwarded {
+    bool truncate; /* only the last `keep` addresses stay */
+    uint32_t keep;
+    bool append; /* the peer's address is added */
+};
+
+enum app_forwarded_proto { /* X-Forwarded-Proto and X-Forwarded-Protocol for clients with TLS */
+                           APP_FORWARDED_PROTO, /* the first only [] */
+                           APP_FORWARDED_BOTH,
+                           APP_FORWARDED_NONE,
+};
+
+/*
+ * Routes to origins and what holds for all of them. An application may have this instead of a
+ * worker, or beside one, which then names routes by their id when it hands a request off.
+ * 0, NULL and empty mean the default in brackets.
+ */
+struct app_origin {
+    const struct app_origin_route *routes;
+    size_t n_routes;
+
+    const char *sig_iss;         /* of Grip-Sig ["pushpin"] */
+    struct app_key sig_key;      /* [none: requests are not signed] */
+    struct app_key upstream_key; /* clients whose Grip-Sig it verifies are trusted [none are] */
+    bool debug;                  /* error pages say why, on every route */
+    bool auto_cross_origin;      /* `aco` on every route */
+    bool accept_route_header;    /* Pushpin-Route names the route */
+    bool accept_forwarded_proto; /* a client's X-Forwarded-Proto is believed */
+    enum app_forwarded_proto set_forwarded_proto;
+    struct app_forwarded forwarded;         /* of clients [the field is relayed as it is] */
+    struct app_forwarded forwarded_trusted; /* of trusted clients [the same] */
+    const char *const *unmarked; /* orig_headers: names that are not marked unless they were */
+    const char *cdn_loop;        /* our name in CDN-Loop (RFC 8586) [none] */
+    bool log_from;               /* requests are logged with the address of X-Forwarded-For */
+    bool log_user_agent;         /* … and with User-Agent */
+    uint32_t subscriptions;      /* channels of one hold or WebSocket [20]; more are dropped */
+    bool no_first_subscription;  /* holds are not refreshed when their channel becomes known */
+    uint32_t connect_ms;         /* for a connection and its TLS handshake [10000] */
+    uint32_t response_ms;        /* an origin that is silent so long has failed [60000] */
+    uint32_t pool_idle_ms;       /* an unused connection to a target is kept for [60000] */
+    uint32_t requests;           /* open at the origins at once, of an edge [no limit]: 503 */
+    uint32_t breaker_failures;   /* so many connects in a row fail, and a target is passed over
+                                    [5] */
+    uint32_t breaker_ms;         /* for so long [2000]; unless every target is in that state */
+};
+
 /* --- an application --- */
 
 enum app_sandbox {
@@ -116,6 +242,7 @@ struct app_config {
     struct egress_policy egress;
     const struct app_service *services;
     size_t n_services;
+    const struct app_origin *origin; /* NULL: none. Without a script nothing but this answers. */
 
     bool dev;   /* error texts in 500 pages, /__holdfast/ endpoints for loopback clients */
     bool eager; /* start the worker at once, not at the first event, so that errors show */
@@ -138,6 +265,53 @@ struct edge_ops {
     void (*app_failed)(void *arg, const char *app, struct slice text);
 };
 
+/*
+ * Who may publish at the control door; one match is enough. All empty: everyone who reaches the
+ * door. Lists are NULL-terminated, NULL is an empty list.
+ */
+struct publish_auth {
+    const char *const *tokens;  /* of `Authorization: Bearer` and `Fastly-Key` */
+    const char *const *logins;  /* "user:password" of `Authorization: Basic` */
+    const struct app_key *keys; /* a Bearer JWT that one of these verifies, with `exp` */
+    size_t n_keys;
+    const char *jwt_iss; /* the `iss` of such a JWT must be this; NULL: any */
+};
+
+/* ZeroMQ's sockets, as "tcp://127.0.0.1:5560" or "ipc://path"; NULL: none. Edge 0 has them. */
+struct zmq_options {
+    const char *const *pull;   /* PULL, bound; NULL-terminated, or NULL */
+    const char *const *sub;    /* SUB, bound; the same */
+    bool sub_connect;          /* `sub` are connected to instead */
+    const char *command;       /* REP, bound */
+    const char *const *stats;  /* PUB, bound */
+    const char *stats_from;    /* `from` of statistics ["holdfast"] */
+    bool stats_json;           /* "J" and JSON instead of tnetstrings */
+    bool no_stats_connections; /* no `conn` messages */
+    uint32_t stats_conn_ms;    /* the ttl that `conn` messages promise [120000] */
+    uint32_t stats_sub_ms;     /* … and `sub` messages [60000] */
+    uint32_t stats_report_ms;  /* between `report` messages [10000] */
+    uint16_t ipc_mode;         /* of "ipc://" paths [0600] */
+};
+
+/* Publishing, of a whole gateway. 0 means the default in brackets; APP_NEVER: no limit. */
+struct grip_options {
+    struct publish_auth auth;
+    uint32_t control_headers; /* bytes of a publish request's head [10000] */
+    uint32_t control_body;    /* … of its body [1000000] */
+    uint32_t control_clients; /* connections of the control door [128] */
+    uint32_t message_rate;    /* deliveries a second for one route id [no limit] */
+    uint32_t message_hwm;     /* deliveries that may wait for that; more are dropped [25000] */
+    uint32_t message_block;   /* bytes that count as one delivery [a message is one] */
+    uint32_t message_wait_ms; /* an item waits for its predecessor (prev-id) [5000] */
+    uint32_t id_cache_ms;     /* the same id is not delivered twice within [60000] */
+    uint32_t linger_ms;       /* a polled channel stays known without subscribers [60000] */
+    uint32_t history_count;   /* messages kept for a channel, for recovery [100] */
+    uint32_t history_bytes;   /* … bytes of them [1 MiB] */
+    uint32_t history_ms;      /* … for so long [300000] */
+    uint64_t history_total;   /* bytes kept for all channels together [64 MiB] */
+    struct zmq_options zmq;
+};
+
 struct edge_options {
     unsigned index; /* of this edge, 0 … count-1; edge 0 has the fleet */
     unsigned count; /* at most PULSE_LINKS */
@@ -154,6 +328,7 @@ struct edge_options {
     /* Proxies whose X-Forwarded-For and Forwarded are believed: addresses, networks, "private".
      * NULL-terminated, or NULL. They have no limit of their own. */
     const char *const *trusted_proxies;
+    struct grip_options grip;
 };
 
 /* NULL with *note when an option is wrong (unknown application of a route, no assets folder…). */

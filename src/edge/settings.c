@@ -39,6 +39,82 @@ static const struct app_service *own_services(struct settings *s, const struct a
     return copy;
 }
 
+static struct slice own_bytes(struct settings *s, struct slice bytes)
+{
+    return bytes.n ? (struct slice){own(s, slice_dup(bytes)), bytes.n} : SLICE_NONE;
+}
+
+static struct app_key own_key(struct settings *s, struct app_key key)
+{
+    return (struct app_key){key.form, own_bytes(s, key.bytes)};
+}
+
+static const struct app_header *own_headers(struct settings *s, const struct app_origin_route *r)
+{
+    struct app_header *copy = own(s, mem_new((r->n_headers + 1) * sizeof(copy[0])));
+
+    for (size_t i = 0; i < r->n_headers; i++)
+        copy[i] = (struct app_header){
+            .name = own_text(s, r->headers[i].name),
+            .value = own_text(s, r->headers[i].value),
+        };
+    return copy;
+}
+
+static const struct app_origin_target *own_targets(struct settings *s,
+                                                   const struct app_origin_route *r)
+{
+    struct app_origin_target *copy = own(s, mem_new((r->n_targets + 1) * sizeof(copy[0])));
+
+    for (size_t i = 0; i < r->n_targets; i++) {
+        const struct app_origin_target *from = &r->targets[i];
+
+        copy[i] = *from;
+        copy[i].host = own_text(s, from->host);
+        copy[i].path = own_text(s, from->path);
+        copy[i].name = own_text(s, from->name);
+        copy[i].host_field = own_text(s, from->host_field);
+        copy[i].cert_host = own_text(s, from->cert_host);
+        copy[i].subs = own_list(s, from->subs);
+        copy[i].client_cert = own_bytes(s, from->client_cert);
+        copy[i].client_key = own_bytes(s, from->client_key);
+        copy[i].ca = own_bytes(s, from->ca);
+    }
+    return copy;
+}
+
+static void fill_route(struct app_origin_route *r)
+{
+    if (!r->jsonp_cb)
+        r->jsonp_cb = "callback";
+    if (!r->jsonp_body)
+        r->jsonp_body = "_body";
+    if (!r->jsonp_defmethod)
+        r->jsonp_defmethod = "GET";
+}
+
+static struct app_origin_route own_route(struct settings *s, const struct app_origin_route *from)
+{
+    struct app_origin_route r = *from;
+
+    r.id = own_text(s, from->id);
+    r.host = own_text(s, from->host);
+    r.path_beg = own_text(s, from->path_beg);
+    r.replace_beg = own_text(s, from->replace_beg);
+    r.as_host = own_text(s, from->as_host);
+    r.prefix = own_text(s, from->prefix);
+    r.sig_iss = own_text(s, from->sig_iss);
+    r.sig_key = own_key(s, from->sig_key);
+    r.headers = own_headers(s, from);
+    r.jsonp_cb = own_text(s, from->jsonp_cb);
+    r.jsonp_body = own_text(s, from->jsonp_body);
+    r.jsonp_defcb = own_text(s, from->jsonp_defcb);
+    r.jsonp_defmethod = own_text(s, from->jsonp_defmethod);
+    r.targets = own_targets(s, from);
+    fill_route(&r);
+    return r;
+}
+
 #define DEFAULT(field, value)                                                                      \
     if (l->field == 0)                                                                             \
     l->field = (value)
@@ -67,6 +143,40 @@ static void fill_defaults(struct app_limits *l, bool dev)
     DEFAULT(send_queue_bytes, 32u << 20);
 }
 
+static void fill_origin(struct app_origin *l)
+{
+    if (!l->sig_iss)
+        l->sig_iss = "pushpin";
+    DEFAULT(subscriptions, 20);
+    DEFAULT(connect_ms, 10000);
+    DEFAULT(response_ms, 60000);
+    DEFAULT(pool_idle_ms, 60000);
+    DEFAULT(breaker_failures, 5);
+    DEFAULT(breaker_ms, 2000);
+}
+
+static const struct app_origin *own_origin(struct settings *s, const struct app_origin *from)
+{
+    struct app_origin_route *routes;
+    struct app_origin *copy;
+
+    if (!from)
+        return NULL;
+    copy = own(s, mem_new(sizeof(*copy)));
+    routes = own(s, mem_new((from->n_routes + 1) * sizeof(routes[0])));
+    *copy = *from;
+    copy->sig_iss = own_text(s, from->sig_iss);
+    copy->sig_key = own_key(s, from->sig_key);
+    copy->upstream_key = own_key(s, from->upstream_key);
+    copy->unmarked = own_list(s, from->unmarked);
+    copy->cdn_loop = own_text(s, from->cdn_loop);
+    for (size_t i = 0; i < from->n_routes; i++)
+        routes[i] = own_route(s, &from->routes[i]);
+    copy->routes = routes;
+    fill_origin(copy);
+    return copy;
+}
+
 struct settings *settings_new(const struct app_config *c)
 {
     struct settings *s = mem_new(sizeof(*s));
@@ -86,6 +196,7 @@ struct settings *settings_new(const struct app_config *c)
     s->config.egress.resolve = own_list(s, c->egress.resolve);
     s->config.egress.ca_files = own_list(s, c->egress.ca_files);
     s->config.services = own_services(s, c);
+    s->config.origin = own_origin(s, c->origin);
     fill_defaults(&s->config.limits, c->dev);
     fill_sockets(&s->config.sockets);
     return s;
