@@ -4,11 +4,8 @@
 
 static const struct app_header dropped = {.name = "X-Internal", .value = ""};
 static const char *const subs[] = {"all", NULL};
-static const struct app_origin_target target = {.host = "127.0.0.1",
-                                                .port = 8000,
-                                                .name = "127.0.0.1:8000",
-                                                .over_http = true,
-                                                .subs = subs};
+static const struct app_origin_target target = {
+    .host = "127.0.0.1", .port = 8000, .name = "127.0.0.1:8000", .over_http = true, .subs = subs};
 static const struct app_origin_route route = {.id = "api",
                                               .host = "example.com",
                                               .path_beg = "/api/",
@@ -61,4 +58,15 @@ TEST(settings_without_an_origin_have_none)
     assert_null(s->config.origin);
     assert_true(s->has_worker);
     settings_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settings_copy_an_origin_whole),
+        cmocka_unit_test(settings_fill_in_what_an_origin_does_not_say),
+        cmocka_unit_test(settings_without_an_origin_have_none),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
