@@ -7,6 +7,7 @@
 
 #include "conn/http1_server.h"
 #include "edge/admit.h"
+#include "edge/browser_origin.h"
 #include "edge/client.h"
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
@@ -17,7 +18,6 @@
 #include "edge/hold.h"
 #include "edge/inbound.h"
 #include "edge/link.h"
-#include "edge/origin.h"
 #include "edge/pages.h"
 #include "edge/settings.h"
 #include "edge/target.h"
@@ -320,7 +320,8 @@ static bool refuse_origin(struct app *a, struct exchange *x)
     const struct exchange_request *rq = exchange_request(x);
     const struct slice *origin = rq->upgrade ? exchange_find(x, SLICE("Origin")) : NULL;
 
-    if (!origin || origin_is_allowed(a->settings->config.sockets.origins, *origin, rq->host))
+    if (!origin ||
+        browser_origin_is_allowed(a->settings->config.sockets.origins, *origin, rq->host))
         return false;
     a->edge->stats.origins_refused++;
     log_event(&a->edge->log, LOG_INFO, "origin.refused", F_TEXT("app", app_name(a)),

@@ -180,9 +180,10 @@ enum app_slow {
 
 /* WebSockets of clients and to servers. 0 means the default in brackets. */
 struct app_sockets {
-    const char *const *origins; /* who may connect (edge/origin.h), NULL-terminated; NULL: all */
-    uint32_t message_rate;      /* messages a second of one client: more close it, 1008 [any] */
-    uint32_t message_burst;     /* that may come at once [as many as in a second] */
+    const char *const
+        *origins;          /* who may connect (edge/browser_origin.h), NULL-terminated; NULL: all */
+    uint32_t message_rate; /* messages a second of one client: more close it, 1008 [any] */
+    uint32_t message_burst; /* that may come at once [as many as in a second] */
     enum app_slow slow;
     const char *slow_mark;  /* text that stands for dropped messages; NULL: none */
     uint32_t ping_ms;       /* a peer that was silent for so long is pinged [30000]; APP_NEVER */

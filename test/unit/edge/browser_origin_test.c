@@ -1,4 +1,4 @@
-#include "edge/origin.h"
+#include "edge/browser_origin.h"
 
 #include "lib/test.h"
 
@@ -6,12 +6,12 @@ static bool allows(const char *rule, const char *origin)
 {
     const char *const list[] = {"https://other.example", rule, NULL};
 
-    return origin_is_allowed(list, slice_str(origin), SLICE("chat.example:8443"));
+    return browser_origin_is_allowed(list, slice_str(origin), SLICE("chat.example:8443"));
 }
 
 TEST(without_a_list_everybody_may)
 {
-    assert_true(origin_is_allowed(NULL, SLICE("https://a.example"), SLICE("b.example")));
+    assert_true(browser_origin_is_allowed(NULL, SLICE("https://a.example"), SLICE("b.example")));
 }
 
 TEST(an_origin_is_compared_whole)
@@ -47,8 +47,8 @@ TEST(self_is_the_host_that_was_asked)
     assert_false(allows("self", "https://chat.example"));
     assert_false(allows("self", "self"));
     assert_false(allows("self", "null"));
-    assert_false(
-        origin_is_allowed((const char *const[]){"self", NULL}, SLICE("https://"), SLICE_NONE));
+    assert_false(browser_origin_is_allowed((const char *const[]){"self", NULL}, SLICE("https://"),
+                                           SLICE_NONE));
 }
 
 int main(void)

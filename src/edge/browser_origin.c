@@ -1,4 +1,4 @@
-#include "edge/origin.h"
+#include "edge/browser_origin.h"
 
 /* The part behind "scheme://"; empty when there is none. */
 static struct slice authority(struct slice origin)
@@ -27,7 +27,7 @@ static bool fits(struct slice rule, struct slice origin, struct slice host)
            ends_nocase(authority(origin), slice_sub(name, 1, name.n));
 }
 
-bool origin_is_allowed(const char *const *list, struct slice origin, struct slice host)
+bool browser_origin_is_allowed(const char *const *list, struct slice origin, struct slice host)
 {
     if (!list)
         return true;
