@@ -38,39 +38,43 @@ static enum exchange_body body_of(const struct http1_head *h)
                                           : EXCHANGE_BODY_STREAM;
 }
 
-static void copy_request(struct exchange *x, const struct http1_head *h, struct slice key)
+static struct kept_request *copy_request(const struct http1_head *h, struct slice key)
 {
-    const struct move m = {h->method.p, end_of(h), (uint8_t *)&x->fields[h->count]};
+    const size_t text = (size_t)(end_of(h) - h->method.p);
+    struct kept_request *k = mem_new(sizeof(*k) + h->count * sizeof(k->fields[0]) + text);
+    const struct move m = {h->method.p, end_of(h), (uint8_t *)&k->fields[h->count]};
 
-    memcpy(m.to, m.from, (size_t)(m.end - m.from));
+    memcpy(m.to, m.from, text);
     for (uint32_t i = 0; i < h->count; i++)
-        x->fields[i] =
+        k->fields[i] =
             (struct exchange_field){moved(&m, h->fields[i].name), moved(&m, h->fields[i].value)};
-    x->key = moved(&m, key);
-    x->request = (struct exchange_request){
+    k->key = moved(&m, key);
+    k->request = (struct exchange_request){
         .method = moved(&m, h->method),
         .target = moved(&m, h->target),
         .path = moved(&m, h->path),
         .host = moved(&m, h->authority),
-        .fields = x->fields,
+        .fields = k->fields,
         .n_fields = h->count,
         .length = h->length,
         .body = body_of(h),
         .minor = h->minor,
         .upgrade = key.n > 0,
     };
+    return k;
 }
 
 struct exchange *exchange__new(struct connection *c, const struct http1_head *head,
                                struct slice key)
 {
-    const size_t text = (size_t)(end_of(head) - head->method.p);
-    struct exchange *x = mem_new(sizeof(*x) + head->count * sizeof(x->fields[0]) + text);
+    struct exchange *x = mem_new(sizeof(*x));
 
     x->connection = c;
-    copy_request(x, head, key);
-    x->request.tls_version = tls_version(c->stream);
-    x->request.tls_cipher = tls_cipher(c->stream);
+    x->kept = copy_request(head, key);
+    x->kept->request.tls_version = tls_version(c->stream);
+    x->kept->request.tls_cipher = tls_cipher(c->stream);
+    x->is_head = slice_eq(head->method, SLICE("HEAD"));
+    x->minor = head->minor;
     x->has_body_ended = head->body == HTTP1_BODY_NONE;
     x->wants_continue = head->expects_continue && !x->has_body_ended;
     x->is_last = !head->keep_alive;
@@ -79,15 +83,23 @@ struct exchange *exchange__new(struct connection *c, const struct http1_head *he
 
 const struct exchange_request *exchange_request(const struct exchange *x)
 {
-    return &x->request;
+    return &x->kept->request;
 }
 
 const struct slice *exchange_find(const struct exchange *x, struct slice name)
 {
-    for (size_t i = 0; i < x->request.n_fields; i++)
-        if (slice_eq_nocase(x->fields[i].name, name))
-            return &x->fields[i].value;
+    const struct exchange_request *r = &x->kept->request;
+
+    for (size_t i = 0; i < r->n_fields; i++)
+        if (slice_eq_nocase(r->fields[i].name, name))
+            return &r->fields[i].value;
     return NULL;
+}
+
+void exchange_park(struct exchange *x)
+{
+    mem_free(x->kept);
+    x->kept = NULL;
 }
 
 struct stream *exchange_stream(const struct exchange *x)
@@ -105,7 +117,10 @@ void exchange_attach(struct exchange *x, const struct exchange_ops *ops, void *a
 
 static void reap(void *arg)
 {
-    mem_free(arg);
+    struct exchange *x = arg;
+
+    mem_free(x->kept);
+    mem_free(x);
 }
 
 static void over(struct exchange *x)
@@ -199,7 +214,7 @@ int exchange_inform(struct exchange *x, uint16_t status, struct slice fields)
 
     if (status < 102 || status > 199 || x->is_responded)
         return -ERR_SYNTAX;
-    if (x->request.minor == 0)
+    if (x->minor == 0)
         return 0;
     buf_clear(out);
     if ((r = http1_put_status(out, status, SLICE_NONE)) < 0 ||
@@ -220,13 +235,12 @@ struct framing {
 
 static struct framing frame(const struct exchange *x, const struct exchange_response *r)
 {
-    const bool is_head = slice_eq(x->request.method, SLICE("HEAD"));
     const bool is_stream = r->body == EXCHANGE_BODY_STREAM;
     struct framing f = {.length = r->body == EXCHANGE_BODY_LENGTH ? r->length : 0};
 
-    f.is_bodiless = is_head || r->status == 204 || r->status == 304;
-    f.is_chunked = is_stream && !f.is_bodiless && x->request.minor > 0;
-    f.is_close_framed = is_stream && !f.is_bodiless && x->request.minor == 0;
+    f.is_bodiless = x->is_head || r->status == 204 || r->status == 304;
+    f.is_chunked = is_stream && !f.is_bodiless && x->minor > 0;
+    f.is_close_framed = is_stream && !f.is_bodiless && x->minor == 0;
     /* Of a body that is not sent, only a length that was given is known. RFC 9110 8.6: none in a
      * 204. */
     f.has_length = f.is_bodiless ? r->body == EXCHANGE_BODY_LENGTH && r->status != 204 : !is_stream;
@@ -244,7 +258,7 @@ static int put_connection(struct buf *out, const struct exchange *x, bool is_las
 {
     if (is_last)
         return http1_put_field(out, SLICE("Connection"), SLICE("close"));
-    if (x->request.minor == 0)
+    if (x->minor == 0)
         return http1_put_field(out, SLICE("Connection"), SLICE("keep-alive"));
     return 0;
 }
@@ -383,6 +397,35 @@ int exchange_send(struct exchange *x, struct slice bytes)
     return 0;
 }
 
+/* What every client that gets bytes in chunks gets of them, but for its first chunk. */
+static struct blob *chunk_of(struct slice bytes)
+{
+    char head[HTTP1_CHUNK_HEAD + 2] = "\r\n";
+    const size_t n = 2 + http1_chunk_head(bytes.n, head + 2);
+    struct blob *b = blob_new(n + bytes.n);
+
+    memcpy(b->p, head, n);
+    memcpy(b->p + n, bytes.p, bytes.n);
+    return b;
+}
+
+int exchange_share(struct exchange *x, struct blob *bytes, struct blob **chunked)
+{
+    const int r = check_send(x, bytes->n);
+
+    if (!x->is_chunked || !x->has_chunk || x->is_bodiless)
+        return exchange_push(x, blob_ref(bytes));
+    if (r < 0 || bytes->n == 0)
+        return r;
+    if (!*chunked)
+        *chunked = chunk_of(blob_slice(bytes));
+    x->untold += bytes->n;
+    if (stream_pending(x->connection->stream) == 0)
+        connection__touch(x->connection);
+    (void)stream_push(x->connection->stream, blob_ref(*chunked));
+    return 0;
+}
+
 size_t exchange_pending(const struct exchange *x)
 {
     return stream_pending(x->connection->stream);
@@ -515,9 +558,9 @@ static int agree(const struct exchange *x, struct slice fields, const struct web
     policy = *websocket_policy(o);
     if (find_wish(fields, &wish) && !deflate_wish(wish, &policy))
         return 0;
-    for (size_t i = 0; i < x->request.n_fields; i++)
-        if (is_extensions(x->fields[i].name) &&
-            deflate_accept(x->fields[i].value, &policy, ret_terms, out) == 1)
+    for (size_t i = 0; i < x->kept->request.n_fields; i++)
+        if (is_extensions(x->kept->fields[i].name) &&
+            deflate_accept(x->kept->fields[i].value, &policy, ret_terms, out) == 1)
             return 1;
     return 0;
 }
@@ -528,7 +571,7 @@ static int put_switch(struct exchange *x, struct slice fields, struct slice exte
     char accept[WS_ACCEPT_SIZE + 1];
     int r;
 
-    ws_accept(x->key, accept);
+    ws_accept(x->kept->key, accept);
     if ((r = put_start(x->connection, 101, SLICE_NONE, fields)) < 0 ||
         (r = http1_put_field(out, SLICE("Upgrade"), SLICE("websocket"))) < 0 ||
         (r = http1_put_field(out, SLICE("Connection"), SLICE("Upgrade"))) < 0 ||
@@ -550,7 +593,7 @@ struct transport *exchange_upgrade(struct exchange *x, struct slice fields,
     struct slice early;
     bool is_agreed;
 
-    assert(c && x->request.upgrade && !x->is_responded);
+    assert(c && x->kept->request.upgrade && !x->is_responded);
     is_agreed = agree(x, fields, o, &terms, &extensions) == 1;
     if (put_switch(x, fields, buf_slice(&extensions)) < 0)
         return NULL;

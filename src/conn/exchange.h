@@ -41,7 +41,7 @@ struct exchange_field {
     struct slice value; /* without spaces around it */
 };
 
-/* Valid as long as the exchange. */
+/* Valid as long as the exchange, or until it is parked. */
 struct exchange_request {
     struct slice method;
     struct slice target; /* as received: "/path?query", "http://host/path" or "*" */
@@ -60,6 +60,9 @@ struct exchange_request {
 const struct exchange_request *exchange_request(const struct exchange *x);
 /* The value of the first field of that name (any case); NULL when there is none. */
 const struct slice *exchange_find(const struct exchange *x, struct slice name);
+/* The response will take long: what is known of the request is freed. exchange_request(), _find()
+ * and _upgrade() must not be used any more. */
+void exchange_park(struct exchange *x);
 /* Borrowed, for stream_peer(). */
 struct stream *exchange_stream(const struct exchange *x);
 
@@ -107,6 +110,9 @@ int exchange_inform(struct exchange *x, uint16_t status, struct slice fields);
 int exchange_send(struct exchange *x, struct slice bytes);
 /* The same without the copy; takes the reference also on failure. */
 int exchange_push(struct exchange *x, struct blob *take_b);
+/* The same for bytes that many exchanges get: *chunked (the caller's, NULL at first) is their form
+ * in a chunk, made once by the first exchange that needs it. Takes no reference of either. */
+int exchange_share(struct exchange *x, struct blob *bytes, struct blob **chunked);
 /* Bytes of the response that wait for the client. */
 size_t exchange_pending(const struct exchange *x);
 /* The body is complete. Ends the exchange. Fewer bytes than promised: as exchange_abort(). */

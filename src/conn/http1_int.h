@@ -56,17 +56,23 @@ struct connection {
     bool has_ended; /* the client has half-closed */
 };
 
+/* The request as the layer above sees it, and the text its slices stand in. */
+struct kept_request {
+    struct exchange_request request;
+    struct slice key; /* Sec-WebSocket-Key, when request.upgrade */
+    struct exchange_field fields[];
+};
+
 struct exchange {
     struct connection *connection; /* NULL: over */
     const struct exchange_ops *ops;
     void *arg;
-    struct exchange_request request;
-    struct slice key;    /* Sec-WebSocket-Key, when request.upgrade */
-    uint64_t credit;     /* request body bytes that were pulled and have not come */
-    uint64_t left;       /* of a response body of known length */
-    size_t untold;       /* response body bytes queued that taken() has not told */
-    bool has_body_ended; /* of the request */
-    bool wants_continue; /* the client waits for 100 */
+    struct kept_request *kept; /* NULL: parked */
+    uint64_t credit;           /* request body bytes that were pulled and have not come */
+    uint64_t left;             /* of a response body of known length */
+    size_t untold;             /* response body bytes queued that taken() has not told */
+    bool has_body_ended;       /* of the request */
+    bool wants_continue;       /* the client waits for 100 */
     bool is_responded;
     bool is_bodiless; /* the response's body is swallowed */
     bool is_chunked;
@@ -74,7 +80,8 @@ struct exchange {
     bool is_close_framed; /* the end of the connection is the end of the body */
     bool is_last;         /* no request is taken after this one */
     bool is_taken_posted;
-    struct exchange_field fields[];
+    bool is_head; /* the request's method */
+    uint8_t minor;
 };
 
 /* The response is over: the connection goes on, or lingers. The exchange is not its any more. */

@@ -4,16 +4,17 @@
  * call in progress and the kept request from origin.c; it ends with the client's response, or by
  * giving all of it back for the request to be made again.
  *
- *               head                   body, whole          Grip-Hold: response
- *   origin.c ─────────► COLLECTING ──────────────────────► PARKED ──► answered: item, timeout
- *      ▲                 │      │ no hold, no link              │
- *      │                 │      ├─────────────► answered        │ hint, conflict, lost item,
- * refresh │ again()         │      │ stream, or a next link        ▼
- *      └─────────────────┼──────┼─────────────────────────── (origin.c)
- *                        │      ▼         item: bytes, close
- *        body over       │    OPEN ◄────────────► FETCHING (grip_link.c)
- *        100,000 bytes   ▼      ▲        link due, lost item, hint, refresh
- *                      RELAYING ┘
+ *              head                 body, whole           Grip-Hold: response
+ *   origin.c ───────► COLLECTING ───────────────────► PARKED ──► answered: item, timeout
+ *       ▲              │  │  │ neither hold nor link     │
+ *       │              │  │  └──► answered               │ hint, conflict, lost item, refresh
+ *       │ again()      │  │                              ▼
+ *       └──────────────┼──┼───────────────────────── (origin.c)
+ *                      │  │ stream, or a next link
+ *        body too long │  ▼          link is due, lost item, hint, refresh
+ *          for that    │ OPEN ◄───────────────────────► FETCHING (grip_link.c)
+ *                      ▼  ▲
+ *                    RELAYING ──► OPEN
  *
  * Bounds: a collected body and a kept request body have GRIP_HOLD_BODY bytes at most; a stream's
  * queue toward a slow client has GRIP_HOLD_QUEUE bytes and, while a link is fetched,

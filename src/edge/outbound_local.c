@@ -125,6 +125,12 @@ static int send(void *to, struct slice bytes)
     return 0;
 }
 
+static int share(void *to, struct blob *bytes, struct blob **chunked)
+{
+    (void)chunked;
+    return send(to, blob_slice(bytes));
+}
+
 static size_t pending(const void *to)
 {
     return ((const struct local *)to)->o.pending;
@@ -153,6 +159,7 @@ static const struct reply_kind reply_to_worker = {
     .pull = pull,
     .respond = respond,
     .send = send,
+    .share = share,
     .pending = pending,
     .end = end,
     .abort = cut,

@@ -20,6 +20,11 @@ static int client_send(void *to, struct slice bytes)
     return exchange_send(to, bytes);
 }
 
+static int client_share(void *to, struct blob *bytes, struct blob **chunked)
+{
+    return exchange_share(to, bytes, chunked);
+}
+
 static size_t client_pending(const void *to)
 {
     return exchange_pending(to);
@@ -40,6 +45,7 @@ static const struct reply_kind client = {
     .pull = client_pull,
     .respond = client_respond,
     .send = client_send,
+    .share = client_share,
     .pending = client_pending,
     .end = client_end,
     .abort = client_abort,

@@ -16,6 +16,7 @@ struct reply_kind {
     void (*pull)(void *to, size_t n);
     int (*respond)(void *to, const struct exchange_response *r);
     int (*send)(void *to, struct slice bytes);
+    int (*share)(void *to, struct blob *bytes, struct blob **chunked);
     size_t (*pending)(const void *to);
     void (*end)(void *to);
     void (*abort)(void *to);
@@ -52,6 +53,12 @@ static inline int reply_respond(struct reply r, const struct exchange_response *
 static inline int reply_send(struct reply r, struct slice bytes)
 {
     return r.kind->send(r.to, bytes);
+}
+
+/* As exchange_share. */
+static inline int reply_share(struct reply r, struct blob *bytes, struct blob **chunked)
+{
+    return r.kind->share(r.to, bytes, chunked);
 }
 
 static inline size_t reply_pending(struct reply r)

@@ -560,6 +560,53 @@ TEST(the_queue_toward_a_client_is_bounded)
     assert_in_range(n, 20, 50);
 }
 
+TEST(bytes_for_many_are_framed_once)
+{
+    struct blob *bytes = blob_copy(SLICE("hello"));
+    struct blob *chunked = NULL;
+
+    peer_say(&peer, SLICE(GET));
+    assert_int_equal(respond(200, "", EXCHANGE_BODY_STREAM, 0), 0);
+    assert_int_equal(exchange_share(now, bytes, &chunked), 0);
+    assert_null(chunked); /* the first chunk has no end of another before it */
+    assert_int_equal(exchange_share(now, bytes, &chunked), 0);
+    assert_int_equal(exchange_share(now, bytes, &chunked), 0);
+    assert_int_equal(chunked->refs, 3);
+    loop_advance(loop, 0);
+    assert_int_equal(taken, 15);
+    exchange_end(now);
+    peer_expect(&peer, SLICE("HTTP/1.1 200 OK\r\n" DATE "Transfer-Encoding: chunked\r\n\r\n"
+                             "5\r\nhello\r\n5\r\nhello\r\n5\r\nhello\r\n0\r\n\r\n"));
+    loop_advance(loop, 0);
+    assert_int_equal(chunked->refs, 1);
+    blob_unref(chunked);
+    chunked = NULL;
+    peer_say(&peer, SLICE("GET / HTTP/1.0\r\n\r\n"));
+    assert_int_equal(respond(200, "", EXCHANGE_BODY_STREAM, 0), 0);
+    assert_int_equal(exchange_share(now, bytes, &chunked), 0);
+    assert_int_equal(exchange_share(now, bytes, &chunked), 0);
+    exchange_end(now);
+    peer_expect(&peer, SLICE("HTTP/1.1 200 OK\r\n" DATE "Connection: close\r\n\r\nhellohello"));
+    assert_null(chunked);
+    blob_unref(bytes);
+}
+
+TEST(a_parked_exchange_has_forgotten_its_request_and_nothing_else)
+{
+    peer_say(&peer, SLICE("HEAD /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
+    exchange_park(now);
+    exchange_park(now);
+    assert_int_equal(respond(200, "", EXCHANGE_BODY_LENGTH, 7), 0);
+    exchange_end(now);
+    peer_expect(&peer, SLICE("HTTP/1.1 200 OK\r\n" DATE
+                             "Content-Length: 7\r\nConnection: keep-alive\r\n\r\n"));
+    peer_say(&peer, SLICE(GET));
+    exchange_park(now);
+    stream_loopback_break(peer.stream);
+    loop_advance(loop, 0);
+    assert_null(now);
+}
+
 TEST(a_response_cut_short_shows)
 {
     peer_say(&peer, SLICE(GET));
@@ -1066,6 +1113,8 @@ int main(void)
         FRESH(interim_responses_come_before),
         FRESH(what_was_taken_is_told_as_it_leaves_and_all_of_it),
         FRESH(the_queue_toward_a_client_is_bounded),
+        FRESH(bytes_for_many_are_framed_once),
+        FRESH(a_parked_exchange_has_forgotten_its_request_and_nothing_else),
         FRESH(a_response_cut_short_shows),
         FRESH(an_error_is_answered_with_its_row),
         FRESH(a_reset_is_told),
