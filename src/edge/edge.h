@@ -24,15 +24,14 @@ struct tls_options;
 
 /* --- an application whose requests go to an HTTP origin (GRIP) --- */
 
-/* A key of Grip-Sig or of a publisher, loaded already: no path, no encoding is left to undo. */
+/* A key of Grip-Sig or of a publisher, as wire/jwt.h takes it; no file is left to read. */
 struct app_key {
     enum app_key_form {
-        APP_KEY_NONE,   /* there is no key: bytes is empty */
-        APP_KEY_SECRET, /* bytes of an HMAC secret, 1 … 65536 */
-        APP_KEY_PEM,    /* PEM text: a private key where we sign, a public one where we verify */
-        APP_KEY_JWK,    /* one JSON Web Key (RFC 7517), where we verify */
+        APP_KEY_NONE, /* there is no key: text is empty */
+        APP_KEY_TEXT, /* for jwt_key_new(): a secret, "base64:…", a PEM or a JWK */
+        APP_KEY_FILE, /* for jwt_key_new_file(): what was in the file of "file:PATH" */
     } form;
-    struct slice bytes;
+    struct slice text;
 };
 
 struct app_header {

@@ -46,7 +46,7 @@ static struct slice own_bytes(struct settings *s, struct slice bytes)
 
 static struct app_key own_key(struct settings *s, struct app_key key)
 {
-    return (struct app_key){key.form, own_bytes(s, key.bytes)};
+    return (struct app_key){key.form, own_bytes(s, key.text)};
 }
 
 static const struct app_header *own_headers(struct settings *s, const struct app_origin_route *r)

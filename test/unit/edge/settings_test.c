@@ -21,14 +21,14 @@ TEST(settings_copy_an_origin_whole)
     struct app_origin origin = {.routes = &route, .n_routes = 1};
     struct app_config app = {.name = "a", .origin = &origin};
 
-    origin.sig_key = (struct app_key){APP_KEY_SECRET, slice_make(secret, 8)};
+    origin.sig_key = (struct app_key){APP_KEY_TEXT, slice_make(secret, 8)};
     struct settings *s = settings_new(&app);
     memset(secret, 'x', sizeof(secret));
     memset(&origin, 0, sizeof(origin));
     const struct app_origin *copy = s->config.origin;
 
     assert_false(s->has_worker);
-    assert_memory_equal(copy->sig_key.bytes.p, "changeme", 8);
+    assert_memory_equal(copy->sig_key.text.p, "changeme", 8);
     assert_int_equal(copy->n_routes, 1);
     assert_string_equal(copy->routes[0].headers[0].value, "");
     assert_string_equal(copy->routes[0].targets[0].subs[0], "all");
