@@ -32,6 +32,8 @@ struct transport_ops {
     /* After closed() on a half-open transport: the connection itself is gone, sends fail from now
      * on. */
     void (*gone)(void *arg);
+    /* The peer's Ping or Pong; told only when the owner asked for it (websocket_hear_controls). */
+    void (*control)(void *arg, bool is_pong, struct slice bytes);
 };
 
 /* What is sent: made once, sent to one or to thousands; each kind keeps its encoding in it. Lives

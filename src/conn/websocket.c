@@ -47,6 +47,8 @@ enum facts {
     PONG_POSTED = WEBSOCKET__PONG_POSTED,
     REPLAY_POSTED = WEBSOCKET__REPLAY_POSTED,
     PINGED = WEBSOCKET__PINGED,
+    CONTROLS = WEBSOCKET__CONTROLS,
+    SILENT = WEBSOCKET__SILENT,
 };
 
 static uint16_t units(int64_t ms)
@@ -287,7 +289,7 @@ static int websocket_close(struct transport *t, uint16_t code, struct slice reas
     return 0;
 }
 
-int websocket_ping(struct transport *t, struct slice bytes)
+static int send_control(struct transport *t, unsigned op, struct slice bytes)
 {
     struct websocket *w = of(t);
     uint8_t mask[4];
@@ -296,7 +298,22 @@ int websocket_ping(struct transport *t, struct slice bytes)
         return -ERR_CLOSED;
     if (bytes.n > WS_CONTROL_MAX)
         return -ERR_WS_CONTROL;
-    return stream_push(w->stream, ws_frame(WS_PING, bytes, websocket__mask(w, mask)));
+    return stream_push(w->stream, ws_frame(op, bytes, websocket__mask(w, mask)));
+}
+
+int websocket_ping(struct transport *t, struct slice bytes)
+{
+    return send_control(t, WS_PING, bytes);
+}
+
+int websocket_pong(struct transport *t, struct slice bytes)
+{
+    return send_control(t, WS_PONG, bytes);
+}
+
+void websocket_want_drained(struct transport *t)
+{
+    of(t)->facts |= PRESSED;
 }
 
 static size_t websocket_pending(const struct transport *t)
@@ -316,7 +333,7 @@ static void pong_posted(void *arg)
     push_pong(w);
 }
 
-static void on_ping(struct websocket *w, struct slice bytes)
+static void answer_ping(struct websocket *w, struct slice bytes)
 {
     struct websocket__more *m = websocket__more(w);
     uint8_t mask[4];
@@ -330,6 +347,35 @@ static void on_ping(struct websocket *w, struct slice bytes)
         return;
     w->facts |= PONG_POSTED;
     loop_defer(stream_loop(w->stream), LOOP_DEFERRED, pong_posted, w);
+}
+
+static void tell_control(struct websocket *w, bool is_pong, struct slice bytes)
+{
+    if (has(w, CONTROLS) && !has(w, TOLD | RELEASED))
+        w->transport.ops->control(w->transport.arg, is_pong, bytes);
+}
+
+static void on_ping(struct websocket *w, struct slice bytes)
+{
+    if (!has(w, SILENT) || has(w, RELEASED))
+        answer_ping(w, bytes);
+    tell_control(w, false, bytes);
+}
+
+/* The round's own ping is empty, and nobody else's matter. */
+static void on_pong(struct websocket *w, struct slice bytes)
+{
+    if (has(w, PINGED) && bytes.n == 0)
+        w->facts &= ~(uint32_t)PINGED;
+    else
+        tell_control(w, true, bytes);
+}
+
+void websocket_hear_controls(struct transport *t, bool answer)
+{
+    struct websocket *w = of(t);
+
+    w->facts = (w->facts & ~(uint32_t)SILENT) | CONTROLS | (answer ? 0 : (uint32_t)SILENT);
 }
 
 /* --- hearing --- */
@@ -438,6 +484,7 @@ static void on_event(struct websocket *w, const struct ws_event *ev)
         on_ping(w, span_slice(ev->bytes));
         break;
     case WS_EVENT_PONG:
+        on_pong(w, span_slice(ev->bytes));
         break;
     case WS_EVENT_CLOSE:
         on_close(w, ev->code, span_slice(ev->bytes));

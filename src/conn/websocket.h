@@ -77,8 +77,15 @@ void websocket_cut(struct list *released);
 void websocket_agree(struct transport *t, const struct deflate_terms *terms);
 /* The peer's Close is not answered by itself: closed() is told, sending goes on until our Close. */
 void websocket_half_open(struct transport *t, bool on);
-/* A ping of our own, at most 125 bytes; its pong is swallowed. */
+/* The peer's Pings and Pongs are told (transport_ops.control), but for the answer to the pool's own
+ * ping. answer: Pings are answered here nevertheless. */
+void websocket_hear_controls(struct transport *t, bool answer);
+/* Queues a Ping or Pong of at most 125 bytes. The peer's pong is swallowed unless controls are
+ * heard. -ERR_WS_CONTROL: too long; others as transport_send(). */
 int websocket_ping(struct transport *t, struct slice bytes);
+int websocket_pong(struct transport *t, struct slice bytes);
+/* drained() is told when the queue is empty the next time, however little is in it. */
+void websocket_want_drained(struct transport *t);
 /* The underlying stream, for its peer's address. Borrowed. */
 struct stream *websocket_stream(const struct transport *t);
 

@@ -20,7 +20,9 @@ enum {
     WEBSOCKET__PRESSED = 1 << 8, /* the owner waits for drained() */
     WEBSOCKET__PONG_POSTED = 1 << 9,
     WEBSOCKET__REPLAY_POSTED = 1 << 10,
-    WEBSOCKET__PINGED = 1 << 11, /* the peer was silent and has been asked */
+    WEBSOCKET__PINGED = 1 << 11,   /* the peer was silent and has been asked */
+    WEBSOCKET__CONTROLS = 1 << 12, /* the owner hears pings and pongs */
+    WEBSOCKET__SILENT = 1 << 13,   /* … and answers the pings itself */
 };
 
 enum {

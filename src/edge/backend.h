@@ -17,6 +17,8 @@ enum {
     BACKEND_HIBERNATES = 1 << 1, /* its holds outlive it */
     BACKEND_STREAMS_BODIES = 1 << 2,
     BACKEND_PUBLISHES = 1 << 3,
+    BACKEND_IS_ORIGIN =
+        1 << 4, /* no worker: it hears of every end, and nothing else frees its holds */
 };
 
 struct backend_ops {
@@ -30,6 +32,8 @@ struct backend_ops {
     /* The last fact: the peer's Close or the connection's loss (as transport_ops.closed), or, with
      * err, the error for which we sent Close (reason: its text). The hold is LEFT or OVER. */
     void (*closed)(struct hold *h, uint16_t code, bool clean, struct slice reason, int err);
+    /* The client's Ping or Pong, after hold_hear_controls(). */
+    void (*control)(struct hold *h, bool is_pong, struct slice bytes);
 };
 
 /* The worker of hold.app (delivery.c). */

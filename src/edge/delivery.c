@@ -431,7 +431,7 @@ static void each_hold(struct app *a, hold_fn fn, const void *arg)
     uint32_t at = 0;
 
     while ((h = slots_each(&a->edge->holds, &at)))
-        if (h->app == a && !h->joined && h->state != HOLD_PENDING)
+        if (h->app == a && h->backend == &actor_backend && h->state != HOLD_PENDING)
             fn(h, arg);
 }
 

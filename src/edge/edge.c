@@ -748,11 +748,17 @@ enum {
     STOP_GRACE_MS = 500, /* for the answers to our Close */
 };
 
-/* The client hears that the server goes. So does code that has the socket in its hands and would
- * wait for it; actors are not woken for theirs. */
+static bool hears_goodbye(const struct hold *h)
+{
+    return h->backend->can & BACKEND_IS_ORIGIN ||
+           (h->accepted && !h->hibernates && h->app->serving && h->state != HOLD_OVER);
+}
+
+/* The client hears that the server goes. So does who has the socket in its hands and would wait for
+ * it; actors are not woken for theirs. */
 static void leave_hold(struct hold *h)
 {
-    const bool tell = h->state != HOLD_OVER && h->accepted && !h->hibernates && h->app->serving;
+    const bool tell = hears_goodbye(h);
 
     hold_leave(h, 1001, SLICE("the server is stopping"));
     if (tell)

@@ -129,6 +129,13 @@ static void on_failed(void *arg, int err)
     fail(arg, err);
 }
 
+static void on_control(void *arg, bool is_pong, struct slice bytes)
+{
+    struct hold *h = arg;
+
+    h->backend->control(h, is_pong, bytes);
+}
+
 /* Its last event was told with closed(); whoever waits for that event frees it. */
 static void on_gone(void *arg)
 {
@@ -144,6 +151,7 @@ static const struct transport_ops facts = {
     .closed = on_closed,
     .failed = on_failed,
     .gone = on_gone,
+    .control = on_control,
 };
 
 /* --- life --- */
@@ -153,10 +161,11 @@ static int64_t *gauge(struct hold *h)
 {
     struct edge_stats *s = &edge_of(h)->stats;
 
-    return h->joined       ? &s->holds_joined
-           : !h->accepted  ? &s->holds_waiting
-           : h->hibernates ? &s->holds_hibernatable
-                           : &s->holds_plain;
+    return h->joined                             ? &s->holds_joined
+           : h->backend->can & BACKEND_IS_ORIGIN ? &s->holds_origin
+           : !h->accepted                        ? &s->holds_waiting
+           : h->hibernates                       ? &s->holds_hibernatable
+                                                 : &s->holds_plain;
 }
 
 struct hold *hold_new(struct app *a, const struct backend_ops *backend)
@@ -218,6 +227,12 @@ void hold_accept(struct hold *h, bool hibernates, bool half_open)
     if (h->transport)
         websocket_half_open(h->transport, half_open);
     hold_pace(h);
+}
+
+void hold_hear_controls(struct hold *h, bool answer)
+{
+    if (h->transport)
+        websocket_hear_controls(h->transport, answer);
 }
 
 void hold_join(struct hold *a, struct hold *b)
@@ -317,6 +332,13 @@ int hold_send(struct hold *h, struct payload *p)
     edge_of(h)->stats.messages_out++;
     edge_of(h)->stats.bytes_out += p->bytes.n;
     return 0;
+}
+
+int hold_control(struct hold *h, bool is_pong, struct slice bytes)
+{
+    if (h->state != HOLD_OPEN && h->state != HOLD_LEFT)
+        return -ERR_CLOSED;
+    return is_pong ? websocket_pong(h->transport, bytes) : websocket_ping(h->transport, bytes);
 }
 
 int hold_close(struct hold *h, uint16_t code, struct slice reason)

@@ -39,6 +39,7 @@ struct hold {
     union {
         uint64_t since; /* order of acceptance */
         uint64_t other; /* joined: the id of the other one */
+        void *owner;    /* the backend's, where it is no worker */
     };
     double auto_ms;       /* wall time of the last automatic answer; 0: never */
     uint32_t known_to;    /* the generation that was told whose it is */
@@ -72,12 +73,17 @@ void hold_origin(const struct hold *h, struct slice *ret_url, struct slice *ret_
 /* The application's code took it: reads and tells the backend from the 101 on. half_open: the
  * peer's Close is not answered by itself. */
 void hold_accept(struct hold *h, bool hibernates, bool half_open);
+/* The backend is told of the client's Pings and Pongs; answer: Pings are answered by itself, too.
+ * Of an accepted hold. */
+void hold_hear_controls(struct hold *h, bool answer);
 /* Reads or not, as listening, full and waiting say. Call it after changing one of them. */
 void hold_pace(struct hold *h);
 
 /* -ERR_CLOSED when it is not OPEN or LEFT. -ERR_SLOW_CONSUMER: the client does not keep up, and is
  * closed (1013) and its backend told, or the message is dropped (enum app_slow). */
 int hold_send(struct hold *h, struct payload *p);
+/* Says Ping or Pong, at most 125 bytes. Errors as transport_send(). */
+int hold_control(struct hold *h, bool is_pong, struct slice bytes);
 /* Says Close; code 0: empty. The answer to the peer's Close when LEFT. -ERR_SYNTAX: a code or
  * reason that cannot be sent. */
 int hold_close(struct hold *h, uint16_t code, struct slice reason);

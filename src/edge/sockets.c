@@ -18,7 +18,7 @@ static int find(struct link *l, const struct ipc_frame *f, uint64_t id, struct h
         return link_bad(l, "a hold of another edge", f);
     if (h && h->app != l->app)
         return link_bad(l, "another application's hold", f);
-    *ret = h && !h->joined ? h : NULL;
+    *ret = h && h->backend == &actor_backend ? h : NULL;
     return 0;
 }
 

@@ -86,7 +86,13 @@ static void on_gone(void *arg)
     tell(arg, "gone", SLICE_NONE);
 }
 
-static const struct transport_ops ops = {on_message, on_drained, on_closed, on_failed, on_gone};
+static void on_control(void *arg, bool is_pong, struct slice bytes)
+{
+    tell(arg, is_pong ? "pong" : "ping", bytes);
+}
+
+static const struct transport_ops ops = {on_message, on_drained, on_closed,
+                                         on_failed,  on_gone,    on_control};
 
 static void listen_to(struct ear *e, struct transport *t)
 {
@@ -449,6 +455,37 @@ TEST(we_can_ping_too)
     assert_int_equal(websocket_ping(ear.transport, slice_make(filler, 126)), -ERR_WS_CONTROL);
 }
 
+TEST(an_owner_who_wants_to_hears_pings_and_answers_them_itself)
+{
+    websocket_hear_controls(ear.transport, false);
+    say(PING, SLICE("one"));
+    say(PONG, SLICE("two"));
+    expect_told(&ear, "ping one\npong two\n");
+    peer_expect(&peer, SLICE(""));
+    assert_int_equal(websocket_pong(ear.transport, SLICE("one")), 0);
+    peer_expect(&peer, SLICE("\x8a\x03one"));
+}
+
+TEST(an_owner_may_hear_pings_that_are_answered_here)
+{
+    websocket_hear_controls(ear.transport, true);
+    say(PING, SLICE("one"));
+    expect_told(&ear, "ping one\n");
+    peer_expect(&peer, SLICE("\x8a\x03one"));
+}
+
+TEST(an_owner_who_wants_to_hears_of_any_queue_that_is_empty_again)
+{
+    stream_loopback_limits(peer.stream, 0, 1);
+    stream_pause(peer.stream);
+    assert_int_equal(send_text(SLICE("a few bytes")), 0);
+    websocket_want_drained(ear.transport);
+    expect_told(&ear, "");
+    stream_loopback_limits(peer.stream, 0, 0);
+    stream_resume(peer.stream);
+    expect_told(&ear, "drained \n");
+}
+
 /* --- closing --- */
 
 TEST(the_peers_close_is_answered_with_its_code_and_reason)
@@ -731,6 +768,9 @@ int main(void)
         FRESH(pings_that_come_together_get_one_pong_the_newest),
         FRESH(a_flood_of_pings_from_who_does_not_read_stays_bounded),
         FRESH(we_can_ping_too),
+        FRESH(an_owner_who_wants_to_hears_pings_and_answers_them_itself),
+        FRESH(an_owner_may_hear_pings_that_are_answered_here),
+        FRESH(an_owner_who_wants_to_hears_of_any_queue_that_is_empty_again),
         FRESH(the_peers_close_is_answered_with_its_code_and_reason),
         FRESH(an_empty_close_is_answered_empty),
         FRESH(our_close_comes_behind_what_was_sent_and_is_told_when_answered),
