@@ -191,6 +191,13 @@ export function readServices(table, over = {}) {
   return { ...over, ...urls };
 }
 
+function readAccess(log, folder) {
+  const path = log.string('access');
+
+  if (path === '') log.problems.error(log.whereOf('access'), 'log.access: expected a file or "-" (standard error)');
+  return path ? { access: path === '-' ? path : place(log, 'access', path, folder) } : {};
+}
+
 // All of it. folder: where relative paths begin.
 export function readSettings(table, folder, dev = false) {
   const log = table.table('log');
@@ -207,6 +214,7 @@ export function readSettings(table, folder, dev = false) {
     log: {
       format: log.string('format', { oneOf: ['text', 'json'] }) ?? 'text',
       level: log.string('level', { oneOf: ['debug', 'info', 'warn', 'error'] }) ?? 'info',
+      ...readAccess(log, folder),
     },
     limits: readLimits(table.table('limits'), { ...presets(LIMITS), ...(dev ? DEV_LIMITS : {}) }),
     websocket: readSockets(table.table('websocket')),

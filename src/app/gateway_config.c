@@ -224,6 +224,7 @@ static void read_gateway(struct config *c)
     c->max_connections = (uint32_t)number_of(c->doc, "max_connections");
     c->goodbye_ms = (uint32_t)number_of(c->doc, "goodbye_ms");
     c->max_per_client = (uint32_t)number_of(c->doc, "max_connections_per_client");
+    c->access_log = text_of(log, "access");
     c->trusted_proxies = texts_of(c, c->doc, "trusted_proxies");
     c->log_form = WORD_OF(log, "format", "text", "json") == 1 ? LOG_JSON : LOG_COLOR;
     (void)log_level_parse(slice_str(text_of(log, "level")), &c->log_level);

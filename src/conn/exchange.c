@@ -70,6 +70,7 @@ struct exchange *exchange__new(struct connection *c, const struct http1_head *he
     struct exchange *x = mem_new(sizeof(*x));
 
     x->connection = c;
+    x->began_ms = loop_now(c->server->loop);
     x->kept = copy_request(head, key);
     x->kept->request.tls_version = tls_version(c->stream);
     x->kept->request.tls_cipher = tls_cipher(c->stream);
@@ -98,6 +99,8 @@ const struct slice *exchange_find(const struct exchange *x, struct slice name)
 
 void exchange_park(struct exchange *x)
 {
+    if (x->connection->server->ops->over)
+        return;
     mem_free(x->kept);
     x->kept = NULL;
 }
@@ -113,6 +116,16 @@ void exchange_attach(struct exchange *x, const struct exchange_ops *ops, void *a
     x->arg = arg;
 }
 
+struct exchange_account exchange_account(const struct exchange *x)
+{
+    return (struct exchange_account){
+        .status = x->status,
+        .is_whole = x->is_whole,
+        .bytes = x->sent,
+        .ms = loop_now(x->connection->server->loop) - x->began_ms,
+    };
+}
+
 /* --- the end --- */
 
 static void reap(void *arg)
@@ -123,7 +136,7 @@ static void reap(void *arg)
     mem_free(x);
 }
 
-static void over(struct exchange *x)
+static void let_go(struct exchange *x)
 {
     struct connection *c = x->connection;
 
@@ -131,9 +144,23 @@ static void over(struct exchange *x)
     loop_defer(c->server->loop, LOOP_REAP, reap, x);
 }
 
+void exchange__account(const struct exchange *x)
+{
+    const struct http1_server *h = x->connection->server;
+
+    if (h->ops->over)
+        h->ops->over(h->arg, x);
+}
+
+static void over(struct exchange *x)
+{
+    exchange__account(x);
+    let_go(x);
+}
+
 void exchange__closed(struct exchange *x, int err)
 {
-    over(x);
+    let_go(x);
     x->ops->closed(x->arg, err);
 }
 
@@ -282,6 +309,7 @@ int exchange_respond(struct exchange *x, const struct exchange_response *r)
         return e;
     put(c, buf_slice(out));
     x->is_responded = true;
+    x->status = r->status;
     x->is_last = is_last;
     x->is_bodiless = f.is_bodiless;
     x->is_chunked = f.is_chunked;
@@ -364,6 +392,7 @@ int exchange_push(struct exchange *x, struct blob *take_b)
     else if (!x->is_close_framed)
         x->left -= n;
     x->untold += n;
+    x->sent += n;
     if (stream_pending(x->connection->stream) == 0)
         connection__touch(x->connection);
     (void)stream_push(x->connection->stream, take_b);
@@ -391,6 +420,7 @@ int exchange_send(struct exchange *x, struct slice bytes)
     if (!x->is_chunked || x->is_bodiless)
         return exchange_push(x, blob_copy(bytes));
     x->untold += bytes.n;
+    x->sent += bytes.n;
     if (stream_pending(x->connection->stream) == 0)
         connection__touch(x->connection);
     (void)stream_push(x->connection->stream, chunk(x, bytes));
@@ -420,6 +450,7 @@ int exchange_share(struct exchange *x, struct blob *bytes, struct blob **chunked
     if (!*chunked)
         *chunked = chunk_of(blob_slice(bytes));
     x->untold += bytes->n;
+    x->sent += bytes->n;
     if (stream_pending(x->connection->stream) == 0)
         connection__touch(x->connection);
     (void)stream_push(x->connection->stream, blob_ref(*chunked));
@@ -442,6 +473,7 @@ void exchange_end(struct exchange *x)
     }
     if (x->is_chunked)
         put(c, x->has_chunk ? SLICE("\r\n0\r\n\r\n") : HTTP1_LAST_CHUNK);
+    x->is_whole = true;
     over(x);
     connection__responded(c);
 }
@@ -598,6 +630,8 @@ struct transport *exchange_upgrade(struct exchange *x, struct slice fields,
     if (put_switch(x, fields, buf_slice(&extensions)) < 0)
         return NULL;
     put(c, buf_slice(&c->server->scratch));
+    x->status = 101;
+    x->is_whole = true;
     over(x);
     s = connection__take_stream(c, &early);
     t = websocket_open(s, false, early, o);

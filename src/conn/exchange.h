@@ -60,11 +60,21 @@ struct exchange_request {
 const struct exchange_request *exchange_request(const struct exchange *x);
 /* The value of the first field of that name (any case); NULL when there is none. */
 const struct slice *exchange_find(const struct exchange *x, struct slice name);
-/* The response will take long: what is known of the request is freed. exchange_request(), _find()
- * and _upgrade() must not be used any more. */
+/* The response will take long: what is known of the request is freed (unless the server's owner
+ * wants an account of it, http1_server_ops.over). exchange_request(), _find() and _upgrade() must
+ * not be used any more. */
 void exchange_park(struct exchange *x);
 /* Borrowed, for stream_peer(). */
 struct stream *exchange_stream(const struct exchange *x);
+
+/* What became of it, for http1_server_ops.over(). */
+struct exchange_account {
+    uint16_t status; /* of the response; 101: it became a WebSocket; 0: none was begun */
+    bool is_whole;   /* the response was given whole; else the client left, or it was cut */
+    uint64_t bytes;  /* of the response's body, framing not counted */
+    int64_t ms;      /* since the head of the request was read */
+};
+struct exchange_account exchange_account(const struct exchange *x);
 
 /* --- facts --- */
 

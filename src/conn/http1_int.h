@@ -70,9 +70,13 @@ struct exchange {
     struct kept_request *kept; /* NULL: parked */
     uint64_t credit;           /* request body bytes that were pulled and have not come */
     uint64_t left;             /* of a response body of known length */
-    size_t untold;             /* response body bytes queued that taken() has not told */
-    bool has_body_ended;       /* of the request */
-    bool wants_continue;       /* the client waits for 100 */
+    uint64_t sent;             /* bytes of the response's body */
+    int64_t began_ms;
+    size_t untold;       /* response body bytes queued that taken() has not told */
+    uint16_t status;     /* of the response; 0: none yet */
+    bool is_whole;       /* nothing of it is missing */
+    bool has_body_ended; /* of the request */
+    bool wants_continue; /* the client waits for 100 */
     bool is_responded;
     bool is_bodiless; /* the response's body is swallowed */
     bool is_chunked;
@@ -100,7 +104,9 @@ void connection__touch(struct connection *c);
 /* An exchange for a head, whose slices are copied. key: empty, or of a request for a WebSocket. */
 struct exchange *exchange__new(struct connection *c, const struct http1_head *head,
                                struct slice key);
-/* The connection broke: the owner hears closed(). */
+/* Tells the server's owner that it is over, before its stream goes. */
+void exchange__account(const struct exchange *x);
+/* The connection broke, which was told with exchange__account(): the owner hears closed(). */
 void exchange__closed(struct exchange *x, int err);
 /* A flush wrote something, `pending` bytes wait. */
 void exchange__sent(struct exchange *x, size_t pending);

@@ -143,9 +143,21 @@ static void lose(struct connection *c, int err)
     struct exchange *x = c->exchange;
 
     c->exchange = NULL;
+    if (x)
+        exchange__account(x);
     connection__cut(c);
     if (x)
         exchange__closed(x, err);
+}
+
+static void tell_refused(struct connection *c, const struct exchange *x, int err)
+{
+    const struct http1_server_ops *ops = c->server->ops;
+
+    if (x)
+        exchange__account(x);
+    else if (ops->refused)
+        ops->refused(c->server->arg, c->stream, err);
 }
 
 /* The peer's fault: it is told which, and nothing more is read as HTTP. */
@@ -158,6 +170,9 @@ static void refuse(struct connection *c, int err)
         lose(c, err);
         return;
     }
+    if (x)
+        x->status = (uint16_t)err_status(err);
+    tell_refused(c, x, err);
     exchange__refuse(c, err);
     connection__linger(c);
     if (x)

@@ -47,6 +47,12 @@ struct http1_stats {
 struct http1_server_ops {
     /* A request's head has arrived. Attach, or end the exchange, before it returns. */
     void (*request)(void *arg, struct exchange *x);
+    /* NULL, or: an exchange is over, whoever ended it; it may be read, its stream too, but not
+     * used. For an account of what was answered (exchange_account()). */
+    void (*over)(void *arg, const struct exchange *x);
+    /* NULL, or: a request that could not be understood was answered with err's status. s may only
+     * be read. */
+    void (*refused)(void *arg, const struct stream *s, int err);
 };
 
 struct http1_server *http1_server_open(struct loop *l, const struct http1_options *o,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "conn/http1_server.h"
+#include "edge/access.h"
 #include "edge/admit.h"
 #include "edge/browser_origin.h"
 #include "edge/client.h"
@@ -364,7 +365,23 @@ static void on_request(void *arg, struct exchange *x)
         exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
 }
 
+static void on_over(void *arg, const struct exchange *x)
+{
+    const struct edge_listener *li = arg;
+
+    access_request(li->edge->access, x);
+}
+
+static void on_refused(void *arg, const struct stream *s, int err)
+{
+    const struct edge_listener *li = arg;
+
+    access_refused(li->edge->access, s, err);
+}
+
 static const struct http1_server_ops server_facts = {.request = on_request};
+static const struct http1_server_ops logged_facts = {
+    .request = on_request, .over = on_over, .refused = on_refused};
 
 /* --- listeners --- */
 
@@ -471,7 +488,8 @@ struct edge_listener *edge_open_door(struct edge *e, enum edge_door door)
         return NULL;
     e->n_listeners++;
     *li = (struct edge_listener){.edge = e, .door = door};
-    li->http = http1_server_open(e->loop, &o, &server_facts, li);
+    li->http = http1_server_open(
+        e->loop, &o, e->access && door == EDGE_PUBLIC ? &logged_facts : &server_facts, li);
     return li;
 }
 
@@ -649,6 +667,7 @@ static void edge_done(struct edge *e)
 {
     for (size_t i = 0; i < e->n_apps; i++)
         app_free(e->apps[i]);
+    access_close(e->access);
     websocket_pool_free(e->sockets);
     mem_free(e->apps);
     router_done(&e->router);
@@ -678,7 +697,10 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     e->sockets = websocket_pool_new(loop);
     slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
     slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
-    if (egress_rules_init(&e->trusted, o->trusted_proxies, NULL, note) < 0 ||
+    if (o->access_log)
+        e->access = access_open(e, o->access_log, note);
+    if ((o->access_log && !e->access) ||
+        egress_rules_init(&e->trusted, o->trusted_proxies, NULL, note) < 0 ||
         add_apps(e, o, note) < 0 || add_routes(e, o, note) < 0) {
         edge_done(e);
         mem_free(e);

@@ -328,6 +328,8 @@ struct edge_options {
     /* Proxies whose X-Forwarded-For and Forwarded are believed: addresses, networks, "private".
      * NULL-terminated, or NULL. They have no limit of their own. */
     const char *const *trusted_proxies;
+    const char *access_log; /* a file (io/log_file.h), "-": standard error; NULL: none. Its form is
+                               the log's */
     struct grip_options grip;
 };
 

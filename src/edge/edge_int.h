@@ -32,6 +32,7 @@
 #include "io/mailbox.h"
 #include "wire/ipc.h"
 
+struct access;
 struct egress;
 struct files;
 struct fleet;
@@ -175,6 +176,7 @@ struct edge {
     uint64_t accepted_order; /* hold.since */
     uint32_t max_connections;
     struct admit *admit;         /* NULL: no limit for one client */
+    struct access *access;       /* NULL: there is no access log */
     struct egress_rules trusted; /* its allow list: proxies that are believed */
     struct timer crowd;          /* set while listeners pause because too many are here */
     struct edge_stats stats;

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "conn/websocket.h"
+#include "edge/access.h"
 #include "edge/edge_int.h"
 #include "edge/settings.h"
 
@@ -35,11 +36,13 @@ static struct edge *edge_of(const struct hold *h)
 
 /* --- facts of the transport --- */
 
-/* The transport has nothing more to tell: after a half-open peer's Close it can still send. */
-static void let_go(struct hold *h)
+/* The transport has nothing more to tell: after a half-open peer's Close it can still send. code:
+ * how it ended. */
+static void let_go(struct hold *h, uint16_t code)
 {
     if (h->state == HOLD_OVER)
         return;
+    access_leave(h, code);
     set_state(h, HOLD_OVER);
     list_del(&h->waiting);
     if (h->transport)
@@ -50,7 +53,7 @@ static void let_go(struct hold *h)
 /* The peer did what it must not: a Close with the row's code is on its way. */
 static void fail(struct hold *h, int err)
 {
-    let_go(h);
+    let_go(h, (uint16_t)err_close_code(err));
     h->backend->closed(h, (uint16_t)err_close_code(err), false, slice_str(err_text(err)), err);
 }
 
@@ -90,6 +93,8 @@ static void on_message(void *arg, struct span bytes, bool binary)
     }
     edge_of(h)->stats.messages_in++;
     edge_of(h)->stats.bytes_in += bytes.n;
+    if (h->visit)
+        access_count(h->visit, true, bytes.n);
     h->backend->message(h, span_slice(bytes), binary);
 }
 
@@ -120,7 +125,7 @@ static void on_closed(void *arg, uint16_t code, bool clean, struct slice reason)
     if (h->state == HOLD_OPEN && h->half_open && clean)
         set_state(h, HOLD_LEFT);
     else
-        let_go(h);
+        let_go(h, code);
     h->backend->closed(h, code, clean, reason, 0);
 }
 
@@ -141,7 +146,7 @@ static void on_gone(void *arg)
 {
     struct hold *h = arg;
 
-    let_go(h);
+    let_go(h, 1006);
     (void)hold_settle(h);
 }
 
@@ -213,6 +218,7 @@ void hold_open(struct hold *h, struct transport *take_t, struct slice url, struc
     transport_attach(take_t, &facts, h);
     websocket_half_open(take_t, h->half_open);
     edge_of(h)->stats.holds_opened++;
+    access_enter(edge_of(h)->access, h);
     h->backend->opened(h);
     hold_pace(h);
 }
@@ -331,6 +337,8 @@ int hold_send(struct hold *h, struct payload *p)
         return r;
     edge_of(h)->stats.messages_out++;
     edge_of(h)->stats.bytes_out += p->bytes.n;
+    if (h->visit)
+        access_count(h->visit, false, p->bytes.n);
     return 0;
 }
 
@@ -352,7 +360,7 @@ int hold_close(struct hold *h, uint16_t code, struct slice reason)
     if (r < 0)
         return r;
     if (was_left)
-        let_go(h);
+        let_go(h, code ? code : 1005);
     else
         set_state(h, HOLD_CLOSING);
     return 0;
@@ -362,13 +370,14 @@ void hold_leave(struct hold *h, uint16_t code, struct slice reason)
 {
     if (h->transport && h->state != HOLD_CLOSING && code)
         (void)transport_close(h->transport, code, reason);
-    let_go(h);
+    let_go(h, code ? code : 1006);
 }
 
 void hold_terminate(struct hold *h)
 {
+    access_leave(h, 1006);
     if (h->transport)
         transport_terminate(h->transport);
     h->transport = NULL;
-    let_go(h);
+    let_go(h, 1006);
 }

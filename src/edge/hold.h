@@ -36,6 +36,7 @@ struct hold {
     struct blob *tags;       /* LIST; NULL: none */
     struct blob *url;        /* "protocol\nurl"; NULL: unknown */
     struct blob *attachment; /* NULL: none */
+    struct visit *visit;     /* for the access log; NULL: not on it (access.h) */
     union {
         uint64_t since; /* order of acceptance */
         uint64_t other; /* joined: the id of the other one */

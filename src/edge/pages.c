@@ -6,6 +6,7 @@
 #include "base/enc.h"
 #include "conn/exchange.h"
 #include "conn/http1_server.h"
+#include "edge/access.h"
 #include "edge/edge_int.h"
 #include "edge/fleet.h"
 #include "edge/hold.h"
@@ -50,6 +51,7 @@ static struct edge_stats snapshot(const struct edge *e)
     s.silent = websocket_pool_stats(e->sockets)->silent;
     s.deflated = websocket_pool_stats(e->sockets)->deflated;
     s.inflated = websocket_pool_stats(e->sockets)->inflated;
+    s.access_lost = e->access ? access_lost(e->access) : 0;
     if (e->index == 0)
         s.workers = fleet_alive(e->fleet);
     return s;
