@@ -16,12 +16,12 @@
  *                      ▼  ▲
  *                    RELAYING ──► OPEN
  *
- * Bounds: a collected body and a kept request body have GRIP_HOLD_BODY bytes at most; a stream's
- * queue toward a slow client has GRIP_HOLD_QUEUE bytes and, while a link is fetched,
- * GRIP_HOLD_ITEMS items: what comes beyond it is dropped and counted (or recovered, where the
- * channel has ids). All holds of an application together ask the origin GRIP_HOLD_CALLS things at a
- * time, the others wait in line. What it asks for goes through grip_origin_ops, so that tests can
- * play the origin.
+ * Bounds: a collected body and a kept request body have GRIP_HOLD_BODY bytes at most. When
+ * GRIP_HOLD_QUEUE bytes wait for a slow client, or while a link is fetched, its subscriber is
+ * paused (subscriber.h bounds what waits then). The holds of an application ask the origin for
+ * GRIP_HOLD_CALLS links at a time and make GRIP_HOLD_AGAIN requests again in a tenth of a second;
+ * others wait in line, each in the memory it has. What a hold asks for goes through
+ * grip_origin_ops, so that tests can play the origin.
  */
 #ifndef EDGE_GRIP_HOLD_H
 #define EDGE_GRIP_HOLD_H
@@ -36,10 +36,10 @@ struct upstream_response; /* upstream.h: status, reason, head */
 
 enum {
     GRIP_HOLD_BODY = 100000,
-    GRIP_HOLD_QUEUE = 1 << 20,
-    GRIP_HOLD_ITEMS = 100,
-    GRIP_HOLD_CHANNELS = 20, /* connection_subscription_max, where it is not configured */
+    GRIP_HOLD_QUEUE = 256 << 10,
+    GRIP_HOLD_CHANNELS = 20,
     GRIP_HOLD_CALLS = 64,
+    GRIP_HOLD_AGAIN = 100,
 };
 
 /* A request that a hold makes by itself. No field of the client goes into it: Host, Grip-Last, and
@@ -67,7 +67,7 @@ struct grip_origin_ops {
     void (*cancel)(struct upstream_call *c);
     /* again() will not be asked for any more: the kept request may be freed (a stream is open). */
     void (*trim)(void *origin);
-    /* Neither will fetch(): the hold is over. */
+    /* Neither will fetch(). */
     void (*release)(void *origin);
 };
 
@@ -79,15 +79,18 @@ struct grip_hold_start {
 
     /* The instructed response (wire/grip.h says which are): its head has just come. */
     struct upstream_call *take_call;
-    const struct upstream_response *response; /* copied as far as it is needed */
+    const struct upstream_response *response; /* its subs are kept; the rest is copied */
 
-    struct slice uri;        /* of the request as the origin got it, absolute: links are relative to
-                                it. Borrowed as long as origin */
-    struct slice prefix;     /* of the route's channels. Borrowed as long as origin */
-    const char *const *subs; /* the target's implicit channels, NULL-terminated or NULL. Borrowed */
-    struct slice target;     /* "host:port" for error texts; borrowed for the call */
-    bool debug;              /* errors are told to the client */
-    bool is_head;            /* the request's method */
+    /* Borrowed as long as origin. */
+    struct slice uri; /* of the request as the origin got it, absolute: links are relative to it */
+    struct slice prefix; /* of the route's channels */
+    const void *route;   /* who it is: holds of one route may share the fetch of a link */
+
+    struct slice route_id;      /* whose rate of deliveries it takes from; may be empty */
+    struct slice last_event_id; /* the client's Last-Event-ID; empty: none */
+    unsigned channels;          /* at most, 1 … 255; more are dropped; 0: GRIP_HOLD_CHANNELS */
+    bool debug;                 /* errors are told to the client */
+    bool is_head;               /* the request's method */
     bool is_large; /* the request's body was over GRIP_HOLD_BODY and could not be kept: 400 */
 };
 
