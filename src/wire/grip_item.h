@@ -71,7 +71,8 @@ void grip_items_done(struct grip_items *items);
 /*
  * JSON Patch (RFC 6902: add, remove, replace, move, copy, test) of a held body; a newline at the
  * document's end stays. Appends to out. -ERR_SYNTAX: the document is no JSON, or the patch does not
- * apply; -ERR_TOO_LARGE: the result does not fit. Nothing is appended then.
+ * apply, or has more than 4096 operations; -ERR_TOO_LARGE: the result does not fit. Nothing is
+ * appended then.
  */
 int grip_patch(struct buf *out, struct slice document, struct slice patch);
 
