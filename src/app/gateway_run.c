@@ -481,11 +481,11 @@ static int begin(struct run *r, struct err_note *note)
 
 static void end(struct run *r)
 {
+    for (unsigned i = 1; r->loaded && i < r->n; i++) {
+        loop_stop(r->loops[i]);
+        (void)pthread_join(r->threads[i], NULL);
+    }
     for (unsigned i = 1; i < r->n; i++) {
-        if (r->loaded) {
-            loop_stop(r->loops[i]);
-            (void)pthread_join(r->threads[i], NULL);
-        }
         edge_free(r->edges[i]);
         loop_free(r->loops[i]);
     }

@@ -1,5 +1,6 @@
 #include <assert.h>
 
+#include "base/seen.h"
 #include "conn/http1_int.h"
 #include "wire/ws.h"
 
@@ -100,7 +101,7 @@ static void forget(struct connection *c)
 
     c->stream = NULL;
     list_del(&c->link);
-    h->stats.open--;
+    seen_add(&h->stats.open, -1);
     h->stats.idle -= is_between(c->state);
     loop_defer(h->loop, LOOP_REAP, reap, c);
 }
@@ -575,7 +576,7 @@ void http1_server_take(struct http1_server *h, struct stream *take_s)
     if (!heap_is_set(&h->sweep.node))
         timer_set(h->loop, &h->sweep, c->since_ms + SWEEP_MS);
     h->stats.connections++;
-    h->stats.open++;
+    seen_add(&h->stats.open, 1);
     h->stats.idle++;
     /* The bound is ours to check: it leaves room for heads, and counts only what bodies add. */
     stream_bound(take_s, 0);
@@ -613,6 +614,11 @@ bool http1_server_is_busy(const struct http1_server *h)
 const struct http1_stats *http1_server_stats(const struct http1_server *h)
 {
     return &h->stats;
+}
+
+uint32_t http1_server_open_now(const struct http1_server *h)
+{
+    return seen_get(&h->stats.open);
 }
 
 static void reap_server(void *arg)

@@ -65,6 +65,8 @@ void http1_server_drain(struct http1_server *h);
 /* Whether a request is being handled, or an answer still waits for its client. */
 bool http1_server_is_busy(const struct http1_server *h);
 const struct http1_stats *http1_server_stats(const struct http1_server *h);
+/* stats.open, from any thread as long as the server lives. */
+uint32_t http1_server_open_now(const struct http1_server *h);
 /* Cuts what is left: exchanges hear closed(-ERR_CLOSED). Memory goes in the reap phase. NULL is
  * nothing. */
 void http1_server_close(struct http1_server *h);

@@ -1,12 +1,15 @@
 #include "edge/admit.h"
 
+#include <pthread.h>
+
 #include "base/map.h"
 #include "io/stream.h"
 
 struct admit {
+    pthread_mutex_t lock;
     struct map counts; /* address or network → how many, as a pointer's value */
     uint32_t each;
-    uint64_t refs; /* who entered, and the owner */
+    uint64_t refs; /* who entered, and the owners */
 };
 
 static struct slice key_of(const struct stream_address *from)
@@ -23,24 +26,43 @@ struct admit *admit_new(uint32_t each)
 
     a->each = each;
     a->refs = 1;
+    (void)pthread_mutex_init(&a->lock, NULL);
+    return a;
+}
+
+struct admit *admit_share(struct admit *a)
+{
+    if (!a)
+        return NULL;
+    (void)pthread_mutex_lock(&a->lock);
+    a->refs++;
+    (void)pthread_mutex_unlock(&a->lock);
     return a;
 }
 
 bool admit_enter(struct admit *a, const struct stream_address *from)
 {
-    const uintptr_t n = (uintptr_t)map_find(&a->counts, key_of(from));
+    uintptr_t n;
 
-    if (n >= a->each)
-        return false;
-    (void)map_put(&a->counts, key_of(from), (void *)(n + 1));
-    a->refs++;
-    return true;
+    (void)pthread_mutex_lock(&a->lock);
+    n = (uintptr_t)map_find(&a->counts, key_of(from));
+    if (n < a->each) {
+        (void)map_put(&a->counts, key_of(from), (void *)(n + 1));
+        a->refs++;
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    return n < a->each;
 }
 
+/* Unlocks; frees with the last. */
 static void unref(struct admit *a)
 {
-    if (--a->refs > 0)
+    const bool is_last = --a->refs == 0;
+
+    (void)pthread_mutex_unlock(&a->lock);
+    if (!is_last)
         return;
+    (void)pthread_mutex_destroy(&a->lock);
     map_done(&a->counts);
     mem_free(a);
 }
@@ -48,8 +70,10 @@ static void unref(struct admit *a)
 void admit_leave(void *admit, const struct stream_address *from)
 {
     struct admit *a = admit;
-    const uintptr_t n = (uintptr_t)map_find(&a->counts, key_of(from));
+    uintptr_t n;
 
+    (void)pthread_mutex_lock(&a->lock);
+    n = (uintptr_t)map_find(&a->counts, key_of(from));
     if (n > 1)
         (void)map_put(&a->counts, key_of(from), (void *)(n - 1));
     else
@@ -59,6 +83,8 @@ void admit_leave(void *admit, const struct stream_address *from)
 
 void admit_close(struct admit *a)
 {
-    if (a)
-        unref(a);
+    if (!a)
+        return;
+    (void)pthread_mutex_lock(&a->lock);
+    unref(a);
 }

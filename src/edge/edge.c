@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/seen.h"
 #include "conn/http1_server.h"
 #include "edge/access.h"
 #include "edge/admit.h"
@@ -109,6 +110,16 @@ enum { FRAME_HEAD = 16 /* more than a WebSocket frame's head takes */ };
 struct slice app_name(const struct app *a)
 {
     return slice_str(a->settings->config.name);
+}
+
+uint32_t app_open(const struct app *a)
+{
+    const struct edge *e = a->edge;
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < e->count; i++)
+        n += seen_get(&e->siblings[i]->apps[a->index]->n_open);
+    return n;
 }
 
 static void on_alarm_due(struct timer *t)
@@ -247,6 +258,7 @@ static void obey_broken(struct app *a, struct slice text)
         delivery_broken(a);
 }
 
+static void edge_crowd(struct edge *e);
 static void edge_shut(struct edge *e);
 static void edge_leave(struct edge *e, uint32_t ms);
 
@@ -278,6 +290,9 @@ static bool obey(struct edge *e, struct app *a, struct order *o)
         obey_broken(a, span_slice(o->text));
         break;
     case ORDER_CERTIFY: /* its `app` is a listener: obeyed before */
+        break;
+    case ORDER_CROWD:
+        edge_crowd(e);
         break;
     case ORDER_SHUT:
         edge_shut(e);
@@ -387,12 +402,18 @@ static const struct http1_server_ops logged_facts = {
 
 enum { CROWD_MS = 50 };
 
+/* Of all edges. Two that accept in the same moment may both find the last place free. */
 static uint32_t connections(const struct edge *e)
 {
-    uint32_t n = e->holds.used;
+    uint32_t n = 0;
 
-    for (size_t i = 0; i < e->n_listeners; i++)
-        n += http1_server_stats(e->listeners[i].http)->open;
+    for (unsigned i = 0; i < e->count; i++) {
+        const struct edge *one = e->siblings[i];
+
+        n += seen_get(&one->holds.used);
+        for (size_t k = 0; k < one->n_listeners; k++)
+            n += http1_server_open_now(one->listeners[k].http);
+    }
     return n;
 }
 
@@ -410,6 +431,15 @@ static void on_crowd_due(struct timer *t)
             listen_resume(e->listeners[i].listener);
 }
 
+static void edge_crowd(struct edge *e)
+{
+    for (size_t i = 0; i < e->n_listeners; i++)
+        if (e->listeners[i].listener && e->listeners[i].door == EDGE_PUBLIC)
+            listen_pause(e->listeners[i].listener);
+    if (!e->shut)
+        timer_set(e->loop, &e->crowd, loop_now(e->loop) + CROWD_MS);
+}
+
 static void on_accepted(void *arg, struct stream *take_s)
 {
     struct edge_listener *li = arg;
@@ -418,8 +448,10 @@ static void on_accepted(void *arg, struct stream *take_s)
     http1_server_take(li->http, take_s);
     if (li->door == EDGE_CONTROL || connections(e) < e->max_connections)
         return;
-    listen_pause(li->listener);
-    timer_set(e->loop, &e->crowd, loop_now(e->loop) + CROWD_MS);
+    edge_crowd(e);
+    for (unsigned i = 0; i < e->count; i++)
+        if (i != e->index)
+            edge_order(e->siblings[i], (struct order){.kind = ORDER_CROWD}, SLICE_NONE);
 }
 
 static ssize_t on_preface(void *arg, struct slice seen, struct stream_address *ret)
@@ -614,13 +646,13 @@ void edge_certify(struct edge *e, size_t nth, const struct tls_certificate *cert
 
 /* --- life --- */
 
-static uint32_t descriptors(unsigned edges)
+static uint32_t descriptors(void)
 {
     struct rlimit l;
 
     if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur > UINT32_MAX)
         return UINT32_MAX;
-    return (uint32_t)(l.rlim_cur > 256 ? (l.rlim_cur - 128) / edges : l.rlim_cur / 2);
+    return (uint32_t)(l.rlim_cur > 256 ? l.rlim_cur - 128 : l.rlim_cur / 2);
 }
 
 static int find_app(const struct edge *e, const char *name)
@@ -690,9 +722,10 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     e->log = o->log;
     e->ops = o->ops;
     e->arg = o->arg;
-    e->max_connections = o->max_connections ? o->max_connections : descriptors(o->count);
+    e->max_connections = o->max_connections ? o->max_connections : descriptors();
     e->goodbye_ms = o->goodbye_ms;
-    e->admit = o->max_per_client ? admit_new(o->max_per_client) : NULL;
+    if (e->index == 0 && o->max_per_client)
+        e->admit = admit_new(o->max_per_client);
     e->crowd.due = on_crowd_due;
     e->sockets = websocket_pool_new(loop);
     slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
@@ -718,6 +751,8 @@ void edge_introduce(struct edge *const *edges, unsigned count)
 
         assert(e->index == i && e->count == count);
         e->fleet = edges[0]->fleet;
+        if (i > 0)
+            e->admit = admit_share(edges[0]->admit);
         e->siblings = mem_new(count * sizeof(e->siblings[0]));
         memcpy(e->siblings, edges, count * sizeof(e->siblings[0]));
     }

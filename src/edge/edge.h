@@ -166,7 +166,7 @@ struct app_limits {
     uint32_t head_ms;  /* for a request's head, a handshake's too, to arrive [15000] */
     uint32_t message_bytes;    /* one WebSocket message [32 MiB] */
     uint64_t request_bytes;    /* one request body [100 MiB] */
-    uint32_t connections;      /* WebSockets and requests in progress, of an edge [no limit]: 503 */
+    uint32_t connections;      /* WebSockets and requests in progress [no limit]: 503 */
     uint32_t send_queue_bytes; /* what may wait for one slow client before it is closed; at least a
                                   message [32 MiB] */
 };
@@ -322,7 +322,7 @@ struct edge_options {
     const struct edge_ops *ops; /* may be NULL */
     void *arg;
     struct log log;           /* a copy for each edge; its ops are shared by all */
-    uint32_t max_connections; /* of this edge; 0: what RLIMIT_NOFILE leaves */
+    uint32_t max_connections; /* of all edges; 0: what RLIMIT_NOFILE leaves */
     uint32_t goodbye_ms;      /* on a stop, clients with WebSockets may go on for so long [0] */
     uint32_t max_per_client;  /* of those, with one IPv4 address or IPv6 /64; 0: no limit */
     /* Proxies whose X-Forwarded-For and Forwarded are believed: addresses, networks, "private".

@@ -74,7 +74,7 @@ struct app {
     struct events events;
     uint64_t last_sent;   /* seq of the newest event that went over a link */
     struct list waiting;  /* holds that are not read until fewer events wait (hold.waiting) */
-    uint32_t n_open;      /* inbounds and holds */
+    uint32_t n_open;      /* inbounds and holds; siblings look at it (app_open()) */
     struct list inbounds; /* exchanges, inbound.in_app */
 
     struct actors actors;
@@ -98,6 +98,7 @@ enum order_kind {
     ORDER_BROKEN,   /* the code cannot run: text. Without text: it may be tried again */
     ORDER_CERTIFY,  /* listener `app` reads its certificates again: text, names of files, each with
                        its NUL */
+    ORDER_CROWD,    /* enough connections are here: accept no more until some have gone */
     ORDER_SHUT,     /* take no new connections; go on with those that are here */
     ORDER_STOP,     /* leave: close what is held; report when requests are answered, or after ms */
 };
@@ -175,7 +176,7 @@ struct edge {
     size_t n_listeners;
     uint64_t accepted_order; /* hold.since */
     uint32_t max_connections;
-    struct admit *admit;         /* NULL: no limit for one client */
+    struct admit *admit;         /* NULL: no limit for one client. Shared by all edges */
     struct access *access;       /* NULL: there is no access log */
     struct egress_rules trusted; /* its allow list: proxies that are believed */
     struct timer crowd;          /* set while listeners pause because too many are here */
@@ -198,6 +199,9 @@ struct edge {
 };
 
 struct slice app_name(const struct app *a);
+/* Requests in progress and WebSockets of the application on all edges, as of now or a moment ago.
+ */
+uint32_t app_open(const struct app *a);
 /* A new egress by the application's policy as it is now; NULL with the note when that is wrong. */
 struct egress *app_egress(struct app *a, struct err_note *note);
 

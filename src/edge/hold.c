@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/seen.h"
 #include "conn/websocket.h"
 #include "edge/access.h"
 #include "edge/edge_int.h"
@@ -180,7 +181,7 @@ struct hold *hold_new(struct app *a, const struct backend_ops *backend)
     if (!h)
         return NULL;
     h->app = a;
-    a->n_open++;
+    seen_add(&a->n_open, 1);
     h->backend = backend;
     ++*gauge(h);
     return h;
@@ -264,7 +265,7 @@ void hold_free(struct hold *h)
 {
     assert(h->state == HOLD_OVER || h->state == HOLD_PENDING);
     --*gauge(h);
-    h->app->n_open--;
+    seen_add(&h->app->n_open, -1);
     list_del(&h->waiting);
     if (h->actor)
         actor_del_hold(&h->app->actors, h->actor, &h->in_actor);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/enc.h"
+#include "base/seen.h"
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
 #include "edge/hold.h"
@@ -39,7 +40,7 @@ static void inbound_free(struct inbound *in)
     drop_hold(in);
     list_del(&in->in_app);
     a->edge->stats.requests_open--;
-    a->n_open--;
+    seen_add(&a->n_open, -1);
     slots_drop(&a->edge->inbounds, in);
     delivery_check_idle(a);
 }
@@ -186,7 +187,7 @@ static bool refuse_at_once(struct app *a, struct reply reply)
     struct edge_stats *s = &a->edge->stats;
 
     const uint32_t most = a->settings->config.limits.connections;
-    const bool is_over = most && a->n_open >= most;
+    const bool is_over = most && app_open(a) >= most;
 
     if (!a->broken && a->events.n < APP_EVENTS_MAX && !a->edge->stopping && !is_over)
         return false;
@@ -229,7 +230,7 @@ void inbound_open(struct app *a, const struct exchange_request *request, struct 
     in->body_done = !in->has_body;
     list_add_tail(&a->inbounds, &in->in_app);
     a->edge->stats.requests_open++;
-    a->n_open++;
+    seen_add(&a->n_open, 1);
     a->edge->stats.requests_worker++;
     if (request->upgrade && reply_client(take_reply))
         want_hold(in);

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "base/seen.h"
+
 enum { CHUNK = 64, SLOT_BITS = 24, GENERATION_BITS = 20 };
 
 #define SLOT_MASK ((1u << SLOT_BITS) - 1)
@@ -67,7 +69,7 @@ void *slots_add(struct slots *s)
     struct slot *item = s->first_free != NOWHERE ? reuse(s) : make(s);
 
     if (item)
-        s->used++;
+        seen_add(&s->used, 1);
     return item;
 }
 
@@ -92,7 +94,7 @@ void slots_drop(struct slots *s, void *item)
     else
         at(s, s->last_free)->id ^= NOWHERE ^ slot;
     s->last_free = slot;
-    s->used--;
+    seen_add(&s->used, -1);
 }
 
 void *slots_each(const struct slots *s, uint32_t *slot)

@@ -22,7 +22,7 @@ struct slots {
     uint8_t **chunks;
     uint32_t n_chunks;
     uint32_t made;       /* slots that exist, free ones too */
-    uint32_t used;       /* slots with a living item */
+    uint32_t used;       /* slots with a living item; others may look (base/seen.h) */
     uint32_t first_free; /* the free slots are a queue, so that a slot rests before it is reused */
     uint32_t last_free;
 };

@@ -16,10 +16,10 @@ const APP = `export default {
     },
 };`;
 
-async function serve(t, settings, listen = '') {
+async function serve(t, settings, listen = '', threads = 1) {
     const folder = scratch(t, {
         'app.js': APP,
-        'holdfast.toml': `state = "state"\nthreads = 1\n${settings}\n[[listen]]\nport = 0\n${listen}\n[[app]]\npath = "app.js"\nname = "app"\n`,
+        'holdfast.toml': `state = "state"\nthreads = ${threads}\n${settings}\n[[listen]]\nport = 0\n${listen}\n[[app]]\npath = "app.js"\nname = "app"\n`,
     });
     const server = await Holdfast.serve(['serve', '--config', join(folder, 'holdfast.toml')]);
 
@@ -79,6 +79,54 @@ test('one client has so many connections, and its places come back', async (t) =
     assert.ok((await metric(control, 'connections_refused_total{why="client"}')) >= 1);
     sockets.pop().destroy();
     await until('a free place', async () => (await say(server.port, get())).startsWith('HTTP/1.1 200'));
+    for (const socket of sockets) socket.destroy();
+});
+
+test('limits count on all edges together', async (t) => {
+    const settings = 'max_connections_per_client = 40\nmax_connections = 12\ncontrol = "127.0.0.1:0"\n[limits]\nconnections = 6';
+    const server = await serve(t, settings, '', 4);
+    const open = () => new Promise((resolve) => {
+        const socket = new WebSocket(server.ws('/'));
+
+        socket.on('open', () => resolve(socket)).on('error', (error) => resolve(error.message));
+    });
+    const opened = [];
+
+    // One after the other: whichever edge accepts them, the application has its six.
+    for (let i = 0; i < 9; i++) opened.push(await open());
+    assert.equal(opened.filter((one) => one instanceof WebSocket).length, 6, String(opened.filter((one) => !(one instanceof WebSocket))));
+    assert.ok(opened.every((one) => one instanceof WebSocket || /503/.test(one)));
+
+    // Six sockets are here: six more connections get in, the rest waits until some have gone.
+    const idle = Array.from({ length: 12 }, () => {
+        const socket = connect(server.port, '127.0.0.1');
+
+        socket.setEncoding('latin1').on('data', () => (socket.heard = true)).on('error', () => {});
+        socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        return socket;
+    });
+    const heard = () => idle.filter((socket) => socket.heard).length;
+
+    await until('six of them are served', () => heard() >= 6);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.ok(heard() <= 6 + 3, `${heard()} got in`); // edges that accept in one moment may each let one more in
+    for (const one of opened) if (one instanceof WebSocket) one.terminate();
+    await until('the others are served', () => heard() === 12);
+    for (const socket of idle) socket.destroy();
+});
+
+test('one client has so many connections on all edges together', async (t) => {
+    const server = await serve(t, 'max_connections_per_client = 8', '', 4);
+    const sockets = Array.from({ length: 24 }, () => connect(server.port, '127.0.0.1'));
+
+    for (const socket of sockets) {
+        socket.answer = '';
+        socket.setEncoding('latin1').on('data', (text) => (socket.answer += text)).on('error', () => {});
+        socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    }
+    await until('all have their answer', () => sockets.every((socket) => socket.answer));
+    assert.equal(sockets.filter((socket) => socket.answer.startsWith('HTTP/1.1 200')).length, 8);
+    assert.equal(sockets.filter((socket) => socket.answer.startsWith('HTTP/1.1 503')).length, 16);
     for (const socket of sockets) socket.destroy();
 });
 
