@@ -140,9 +140,9 @@ void egress__collect(struct egress *e)
 
 /* --- transfers --- */
 
-static CURLcode on_tls(CURL *easy, void *ctx, void *arg)
+CURLcode egress__tls(CURL *easy, void *ctx, void *arg_e)
 {
-    struct egress *e = arg;
+    struct egress *e = arg_e;
     X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 
     for (size_t i = 0; i < e->n_ca_files; i++)
@@ -171,7 +171,7 @@ CURL *egress__easy(struct egress *e, struct egress_call *c)
     if (e->resolve)
         (void)curl_easy_setopt(easy, CURLOPT_RESOLVE, e->resolve);
     if (e->n_ca_files) {
-        (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+        (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, egress__tls);
         (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, e);
     }
     return easy;

@@ -16,6 +16,7 @@
 #include "base/err.h"
 
 struct loop;
+struct stream;
 struct transport;
 struct websocket_options;
 struct egress_policy; /* edge.h */
@@ -67,6 +68,19 @@ struct egress_response {
     struct transport *socket;
 };
 
+/* A connection, and nothing said on it. Everything is copied. */
+struct egress_connect {
+    const char *host; /* a name or an address */
+    uint16_t port;
+    const char *path;       /* a Unix socket instead of both */
+    const char *name;       /* SNI of TLS (an address is checked, and not sent); NULL: no TLS */
+    const char *cert_name;  /* the name the certificate must have; NULL: `name` */
+    bool insecure;          /* the certificate is not checked */
+    struct slice cert, key; /* PEM of a client's certificate, or empty */
+    struct slice ca;        /* PEM, trusted instead of the system's; or empty */
+    bool by_rules;          /* the policy's rules hold */
+};
+
 /* Facts. Each may call any verb of its call but not egress_free(). */
 struct egress_ops {
     /* The head of the final response. */
@@ -79,12 +93,18 @@ struct egress_ops {
     void (*failed)(void *arg, int err, struct slice text);
     /* n bytes of the request's body have left the queue. */
     void (*taken)(void *arg, size_t n);
+    /* Of egress_connect(): a paused stream, the receiver's from now on. Last; the call is gone. */
+    void (*connected)(void *arg, struct stream *take_s);
 };
 
 /* Never NULL: what is wrong is told by failed(). The call lives until its last fact or
  * egress_cancel(). */
 struct egress_call *egress_start(struct egress *e, const struct egress_request *r,
                                  const struct egress_ops *ops, void *arg);
+/* Connects; failed() or connected() is told, later. Of the others only egress_cancel() may be
+ * called. */
+struct egress_call *egress_connect(struct egress *e, const struct egress_connect *to,
+                                   const struct egress_ops *ops, void *arg);
 /* More of the request's body; end: that was all. A sender that ignores its credit
  * (IPC_BODY_WINDOW and what taken() gave) or its announced length makes the call fail. */
 void egress_body(struct egress_call *c, struct slice bytes, bool end);

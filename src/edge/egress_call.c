@@ -52,6 +52,7 @@ static void reap(void *arg)
     buf_done(&c->location);
     mem_free(c->method);
     mem_free(c->service);
+    egress__dial_free(c);
     mem_free(c);
     e->calls--;
     egress__rest(e);
@@ -355,9 +356,9 @@ curl_socket_t egress__call_socket(void *arg, curlsocktype purpose, struct curl_s
         memcpy(a.bytes, &((struct sockaddr_in6 *)(void *)&address->addr)->sin6_addr, 16);
     else if (address->family == AF_INET)
         memcpy(a.bytes + 12, &((struct sockaddr_in *)(void *)&address->addr)->sin_addr, 4);
-    else
+    else if (!c->dial || address->family != AF_UNIX)
         return CURL_SOCKET_BAD;
-    if (!c->service && !egress_rules_address(&c->egress->rules, &a, c->port, c->by_name)) {
+    if (!c->is_exempt && !egress_rules_address(&c->egress->rules, &a, c->port, c->by_name)) {
         c->was_denied = true;
         return CURL_SOCKET_BAD;
     }
@@ -384,10 +385,12 @@ static bool is_host_allowed(struct egress_call *c)
     enum egress_verdict verdict;
     uint64_t n = 0;
 
+    if (c->dial)
+        return egress__dial_is_allowed(c);
     if (!host || !port || slice_u64(slice_str(port), 65535, &n) < 0)
         return false;
     c->port = (uint16_t)n;
-    if (c->service)
+    if (c->is_exempt)
         return true;
     verdict = egress_rules_host(&c->egress->rules, slice_str(host), c->port);
     c->by_name = verdict == EGRESS_ALLOWED;
@@ -478,7 +481,9 @@ static void set_transfer(struct egress_call *c)
 {
     set_target(c);
     (void)curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->error);
-    if (c->upgrade) {
+    if (c->dial)
+        egress__dial_set(c);
+    if (c->upgrade || c->dial) {
         (void)curl_easy_setopt(c->easy, CURLOPT_CONNECT_ONLY, 1L);
         return;
     }
@@ -679,6 +684,8 @@ void egress__call_done(struct egress_call *c, CURLcode code)
         egress__follow(c);
     else if (code == CURLE_OK && c->state == CALL_BODY)
         egress__end(c);
+    else if (code == CURLE_OK && c->dial)
+        egress__dialled(c);
     else if (code == CURLE_OK && c->upgrade)
         egress__shake(c);
     else if (c->was_denied && code == CURLE_COULDNT_CONNECT)
@@ -814,30 +821,38 @@ static int read_head(struct egress_call *c, struct slice head)
     return r;
 }
 
-struct egress_call *egress_start(struct egress *e, const struct egress_request *r,
-                                 const struct egress_ops *ops, void *arg)
+struct egress_call *egress__call_new(struct egress *e, const struct egress_ops *ops, void *arg)
 {
     struct egress_call *c = mem_new(sizeof(*c));
 
-    *c = (struct egress_call){
-        .egress = e,
-        .ops = ops,
-        .arg = arg,
-        .redirect = r->redirect,
-        .upgrade = r->upgrade,
-        .body = r->upgrade ? IPC_BODY_NONE : r->body,
-        .length = r->length,
-        .credit = IPC_BODY_WINDOW,
-        .service = r->service ? slice_dup(slice_str(r->service)) : NULL,
-        .head_timer.due = on_late,
-    };
+    c->egress = e;
+    c->ops = ops;
+    c->arg = arg;
+    c->head_timer.due = on_late;
+    c->credit = IPC_BODY_WINDOW;
     buf_init(&c->fields, EGRESS__HEAD_MAX * 2);
     buf_init(&c->queue, EGRESS__KEEP_MAX + 4 * IPC_BODY_WINDOW);
     buf_init(&c->head, EGRESS__HEAD_MAX);
     buf_init(&c->reason, 1024);
     buf_init(&c->location, 1 << 16);
     list_add_tail(&e->open, &c->in_egress);
-    c->broken = ++e->calls > e->limits.calls ? -ERR_OVERLOADED : read_head(c, r->head);
+    c->broken = ++e->calls > e->limits.calls ? -ERR_OVERLOADED : 0;
+    return c;
+}
+
+struct egress_call *egress_start(struct egress *e, const struct egress_request *r,
+                                 const struct egress_ops *ops, void *arg)
+{
+    struct egress_call *c = egress__call_new(e, ops, arg);
+
+    c->redirect = r->redirect;
+    c->upgrade = r->upgrade;
+    c->body = r->upgrade ? IPC_BODY_NONE : r->body;
+    c->length = r->length;
+    c->service = r->service ? slice_dup(slice_str(r->service)) : NULL;
+    c->is_exempt = r->service != NULL;
+    if (!c->broken)
+        c->broken = read_head(c, r->head);
     egress__post(c);
     return c;
 }

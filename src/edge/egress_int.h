@@ -1,5 +1,5 @@
 /* What the files of egress share: egress.c (libcurl on the loop), egress_call.c (one fetch),
- * egress_socket.c (the opening handshake of a WebSocket). */
+ * egress_dial.c (a connection only), egress_socket.c (the opening handshake of a WebSocket). */
 #ifndef EDGE_EGRESS_INT_H
 #define EDGE_EGRESS_INT_H
 
@@ -62,6 +62,8 @@ struct egress_call {
     CURLU *url;
     struct buf fields; /* "name: value\n"…, those that we pass on */
     char *service;
+    struct dial *dial; /* only a connection is asked for; NULL: a request */
+    bool is_exempt;    /* from the rules */
     enum egress_redirect redirect;
     bool upgrade;
     bool offers_deflate; /* the asker would like its WebSocket compressed */
@@ -118,6 +120,21 @@ int egress__head_end(struct egress_call *c, uint8_t body, uint64_t length,
                      struct transport *socket);
 /* Goes where a redirect leads. */
 void egress__follow(struct egress_call *c);
+
+/* Which socket, which TLS. */
+void egress__dial_set(struct egress_call *c);
+/* Whether the rules permit it. */
+bool egress__dial_is_allowed(struct egress_call *c);
+/* c's easy handle is connected: hands it up. */
+void egress__dialled(struct egress_call *c);
+void egress__dial_free(struct egress_call *c);
+
+/* c's connection as a stream of ours. NULL: there is none. Of TLS libcurl's handle goes with it. */
+struct stream *egress__stream(struct egress_call *c);
+/* A new call, which is counted and listed, and has nothing to do yet. */
+struct egress_call *egress__call_new(struct egress *e, const struct egress_ops *ops, void *arg);
+/* The library's certificates and the policy's. */
+CURLcode egress__tls(CURL *easy, void *ctx, void *arg_e);
 
 /* c's easy handle is connected: says the opening handshake. Takes the handle. */
 void egress__shake(struct egress_call *c);

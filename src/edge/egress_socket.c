@@ -4,11 +4,12 @@
  * when the answer is 101 the stream becomes a websocket transport. Any other answer is an ordinary
  * response, its body under credit.
  *
- * libcurl's handle must stay in the multi for as long as its connection lives.
+ * libcurl's handle must stay in the multi for as long as its connection lives; a plain one we go on
+ * with by ourselves.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 
 #include "conn/websocket.h"
 #include "edge/egress_int.h"
@@ -17,13 +18,11 @@
 #include "wire/ipc.h"
 #include "wire/ws.h"
 
-/* --- libcurl's connection as a stream --- */
+/* --- libcurl's TLS connection as a stream --- */
 
 struct pipe {
     struct egress *egress;
     CURL *easy;
-    curl_socket_t fd;
-    bool is_tls;
 };
 
 static ssize_t pipe_read(void *conn, void *p, size_t n)
@@ -60,10 +59,6 @@ static ssize_t pipe_write(void *conn, const struct iovec *iov, int n)
 /* TLS has no half-close that peers agree on; its end is the connection's. */
 static void pipe_end(void *conn)
 {
-    struct pipe *pipe = conn;
-
-    if (!pipe->is_tls)
-        (void)shutdown(pipe->fd, SHUT_WR);
 }
 
 static void pipe_close(void *conn)
@@ -80,25 +75,40 @@ static void pipe_close(void *conn)
 
 static const struct stream_io pipe_io = {pipe_read, pipe_write, pipe_end, pipe_close};
 
-/* c's handle, which forgets c. NULL when libcurl has no socket for it. */
-static struct stream *open_pipe(struct egress_call *c)
+/* libcurl keeps its handle, and closes only its own descriptor with it. */
+static struct stream *open_plain(struct egress *e, curl_socket_t fd)
+{
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+    return copy < 0 ? NULL : stream_open(e->loop, copy, 0);
+}
+
+/* Takes c's handle, which forgets c. */
+static struct stream *open_tls(struct egress_call *c, curl_socket_t fd)
 {
     struct egress *e = c->egress;
+    struct pipe *pipe = mem_new(sizeof(*pipe));
+
+    (void)curl_easy_setopt(c->easy, CURLOPT_PRIVATE, NULL);
+    (void)curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, NULL);
+    (void)curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETDATA, NULL);
+    (void)curl_easy_setopt(c->easy, CURLOPT_SSL_CTX_DATA, NULL);
+    *pipe = (struct pipe){e, c->easy};
+    c->easy = NULL;
+    e->sockets++;
+    return stream_open_io(e->loop, fd, &pipe_io, pipe, 0);
+}
+
+struct stream *egress__stream(struct egress_call *c)
+{
     curl_socket_t fd = CURL_SOCKET_BAD;
-    struct pipe *pipe;
     char *scheme = NULL;
 
     if (curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
         return NULL;
     (void)curl_easy_getinfo(c->easy, CURLINFO_SCHEME, &scheme);
-    (void)curl_easy_setopt(c->easy, CURLOPT_PRIVATE, NULL);
-    (void)curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, NULL);
-    (void)curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETDATA, NULL);
-    pipe = mem_new(sizeof(*pipe));
-    *pipe = (struct pipe){e, c->easy, fd, slice_eq_nocase(slice_str(scheme), SLICE("https"))};
-    c->easy = NULL;
-    e->sockets++;
-    return stream_open_io(e->loop, fd, &pipe_io, pipe, 0);
+    return slice_eq_nocase(slice_str(scheme), SLICE("https")) ? open_tls(c, fd)
+                                                              : open_plain(c->egress, fd);
 }
 
 /* --- the handshake --- */
@@ -361,7 +371,7 @@ static const struct stream_ops shake_ops = {.data = on_data, .ended = on_ended, 
 void egress__shake(struct egress_call *c)
 {
     CLEANUP(buf_done) struct buf request = {.max = 4 * EGRESS__HEAD_MAX};
-    struct stream *stream = open_pipe(c);
+    struct stream *stream = egress__stream(c);
     struct shake *s;
 
     if (!stream) {
