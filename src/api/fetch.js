@@ -19,7 +19,9 @@ const redirects = { follow: 0, manual: 1, error: 2 };
 const schemes = { __proto__: null, http: 'http', https: 'https', ws: 'http', wss: 'https' };
 
 function callOf(request, service) {
-  const { method, url, headers, redirect, signal } = requestParts(request);
+  const { method, url: wanted, headers, redirect, signal, backend } = requestParts(request);
+  const to = service === '' && host.mutableRequests ? host.backend(backend, wanted) : { service, url: wanted };
+  const { url } = to;
   const colon = url.indexOf(':');
   const given = url.slice(0, colon);
   const scheme = schemes[given];
@@ -34,7 +36,7 @@ function callOf(request, service) {
     body: upgrade ? null : outgoingBody(request),
     redirect: redirects[redirect],
     upgrade,
-    service,
+    service: to.service,
     signal,
   };
 }

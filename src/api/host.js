@@ -12,6 +12,11 @@ export const host = {
   uncaught: () => {},
   /** Whether a compatibility flag (workers-style name) is on. */
   flag: () => true,
+  /** Whether the headers of requests that come in may be changed. */
+  mutableRequests: false,
+  /** The name of a request's `backend`, and where that leads (fastly_backend.js). */
+  backendName: undefined,
+  backend: undefined,
   /** Sends a request out of the process (fetch.js says what goes in and out). */
   fetch: undefined,
 };

@@ -160,6 +160,23 @@ static JSValueRef respond(const struct js_args *a)
     return js_bool(a->cx, true);
 }
 
+/* handoff(id, kind, backend, head) */
+static JSValueRef handoff(const struct js_args *a)
+{
+    CLEANUP(js_text_done) struct js_text backend = {0};
+    struct ipc_handoff m = {0};
+    uint64_t id;
+    uint32_t kind;
+    struct buf *out = frame_for(a, 0, &id);
+
+    if (!out || !js_arg_u32(a, 1, &kind) || !js_arg_text(a, 2, &backend) ||
+        !head_of(a, 3, &m.head))
+        return NULL;
+    m.kind = (uint8_t)kind;
+    m.backend = backend.s;
+    return put(a, ipc_put_handoff(out, id, 0, &m));
+}
+
 /* fail(id, status, text) */
 static JSValueRef fail(const struct js_args *a)
 {
@@ -537,6 +554,7 @@ static JSValueRef as_actor(const struct js_args *a)
 const struct js_native api_link_natives[] = {
     {"response", 7, response},
     {"respond", 5, respond},
+    {"handoff", 4, handoff},
     {"fail", 3, fail},
     {"body", 2, body},
     {"bodyAbort", 2, body_abort},

@@ -198,6 +198,7 @@ class Exchange {
       const parts = outgoingResponse(response);
       if (parts === undefined) throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
       if (this.gone) this.discard(parts);
+      else if (parts.handoff !== null) this.handOff(parts.handoff);
       else if (parts.webSocket !== null) this.upgrade(parts);
       else this.send(parts);
     } catch (error) {
@@ -222,6 +223,13 @@ class Exchange {
     flush();
     link.response(this.id, 101, this.hold, NONE, 0, reason, host.flag('web_socket_compression') ? head : `${uncompressed(head)}Sec-WebSocket-Extensions: \n`);
     couple(webSocket, this.hold);
+    this.finished();
+  }
+
+  // The gateway sends the request to an origin instead; of its body, it has what this process did not get.
+  handOff({ kind, backend, head }) {
+    this.responded = true;
+    link.handoff(this.id, kind, backend, head);
     this.finished();
   }
 

@@ -4,6 +4,7 @@ import { log } from './console.js';
 import { current, requireEvent, setEvaluating, stateless } from './context.js';
 import { namespace, setup } from './durable.js';
 import { dispatch, fetchEvent, fetchEventAnswer, isHeard } from './events.js';
+import { clientOf, isFastly, setupFastly } from './fastly.js';
 import { fetchWith } from './fetch.js';
 import { allFlags, flag, setFlags } from './flags.js';
 import { global as globals, native } from './native.js';
@@ -57,6 +58,7 @@ function configure() {
     waitUntil: (promise) => current().until(Promise.resolve(promise).catch(report)),
   });
   setup(config, exported, env, loops);
+  setupFastly(config.name, config.fastly);
   for (const binding of config.bindings ?? []) bind(binding);
   if (flag('nodejs_compat')) installNode(flag('nodejs_compat_populate_process_env') ? env : {});
   if (config.format === 'service-worker') install(env);
@@ -80,7 +82,8 @@ function ready(exports) {
   Object.assign(exported, exports);
   fillLoops();
   for (const binding of config.bindings ?? []) checkBinding(binding);
-  const handlers = config.format === 'service-worker' ? serviceWorker() : moduleHandlers();
+  const isScript = config.format === 'service-worker' || exported.default === undefined && isHeard(scope, 'fetch');
+  const handlers = isScript ? serviceWorker() : moduleHandlers();
   const classes = Object.keys(exported).filter((name) => typeof exported[name] === 'function');
   run();
   native.link.ready(JSON.stringify({ handlers, classes }));
@@ -221,7 +224,7 @@ const NO_DEFAULT = `The entry file has no default export. Add one with a fetch h
     },
   };
 
-(A script that calls addEventListener("fetch", …) must not have imports or exports.)`;
+(Or call addEventListener("fetch", …).)`;
 const EXPECTED = 'expected an object with a fetch() method, or a class that extends WorkerEntrypoint (of "cloudflare:workers").';
 const NO_LISTENER =
   'The script registers no event handler. Add `addEventListener("fetch", (event) => event.respondWith(…))`, or `export default { fetch(request) { … } }`.';
@@ -285,6 +288,7 @@ function serviceWorker() {
 
 function answerEvent(request, exchange) {
   const event = fetchEvent(request, (promise) => exchange.waitUntil(promise), undefined);
+  if (isFastly()) clientOf(event, request);
   const failure = dispatch(scope, event);
   const answer = fetchEventAnswer(event);
   if (answer !== undefined) return answer;

@@ -1,5 +1,6 @@
 // The platform's modules ("cloudflare:workers", …), as the application imports them: files of src/api/modules take their
 // exports from here, by the hidden parameter of the application's function.
+import { addFastlyModules } from './fastly.js';
 import { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub } from './rpc.js';
 import { WorkerEntrypoint } from './worker_entrypoint.js';
 
@@ -7,3 +8,5 @@ import { WorkerEntrypoint } from './worker_entrypoint.js';
 export const modules = {
   'cloudflare:workers': { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, WorkerEntrypoint },
 };
+
+addFastlyModules(modules);

@@ -55,6 +55,7 @@ export class Request extends Body {
   #cfText = '';
   #cache = undefined;
   #fetcher = null;
+  #backend = undefined; // a name, of an application for Fastly
 
   constructor(input, init = undefined) {
     super(bodyKey);
@@ -84,7 +85,7 @@ export class Request extends Body {
 
     partsOf = (request) => {
       request.#open();
-      return { method: request.#method, url: request.#url, headers: request.headers, redirect: request.#redirect, signal: request.#signal, fetcher: request.#fetcher };
+      return { method: request.#method, url: request.#url, headers: request.headers, redirect: request.#redirect, signal: request.#signal, fetcher: request.#fetcher, backend: request.#backend };
     };
 
     abortSignalOf = (request) => (request.#signal ??= newSignal());
@@ -99,7 +100,7 @@ export class Request extends Body {
     this.#method = head.slice(0, space);
     const url = head.slice(space + 1, end);
     this.#url = normalUrl(url) ?? url;
-    this.#headers = headersOfHead(head.slice(end + 1), true);
+    this.#headers = headersOfHead(head.slice(end + 1), !host.mutableRequests);
   }
 
   #copy(from) {
@@ -113,10 +114,11 @@ export class Request extends Body {
     this.#cfText = from.#cfText;
     this.#cache = from.#cache;
     this.#fetcher = from.#fetcher;
+    this.#backend = from.#backend;
   }
 
   #apply(init) {
-    const { method, headers, body, redirect, signal, cf, cache, fetcher } = init;
+    const { method, headers, body, redirect, signal, cf, cache, fetcher, backend } = init;
     if (method !== undefined) this.#method = methodOf(method);
     if (headers !== undefined && headers !== null) this.#headers = new Headers(headers);
     if (redirect !== undefined) this.#redirect = redirectOf(redirect);
@@ -127,6 +129,7 @@ export class Request extends Body {
     }
     if (cache !== undefined) this.#cache = cacheOf(cache);
     if (fetcher !== undefined) this.#fetcher = fetcher;
+    if (backend !== undefined && host.mutableRequests) this.#backend = host.backendName(backend);
     if (body !== undefined && body !== null) {
       setBody(this, bodySource(body));
       const type = bodyType();
@@ -216,7 +219,7 @@ export function isRequest(value) {
   return isRequestObject(value);
 }
 
-/** { method, url, headers, redirect, signal (null: none was given), fetcher }. */
+/** { method, url, headers, redirect, signal (null: none was given), fetcher, backend (undefined: none) }. */
 export function requestParts(request) {
   return partsOf(request);
 }

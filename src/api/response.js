@@ -38,6 +38,7 @@ export function socketDoor(predicate) {
 let fetched;
 let partsOf;
 let failed;
+let handedOff;
 
 export class Response extends Body {
   #status = 200;
@@ -50,6 +51,7 @@ export class Response extends Body {
   #cf = undefined;
   #manual = false; // encodeBody: the body is already as Content-Encoding says
   #error = false;
+  #handoff = null; // somebody else answers: { kind, backend, head }
 
   constructor(body = null, init = undefined) {
     super(bodyKey);
@@ -88,6 +90,12 @@ export class Response extends Body {
       return response;
     };
 
+    handedOff = (handoff) => {
+      const response = new Response();
+      response.#handoff = handoff;
+      return response;
+    };
+
     partsOf = (value) => {
       if (typeof value !== 'object' || value === null || !(#manual in value)) return undefined;
       if (value.#error) throw new TypeError('Return value from serve handler must not be an error response (like Response.error())');
@@ -97,6 +105,7 @@ export class Response extends Body {
         reason: value.#statusText,
         head: headers === null ? (value.#contentType === '' ? '' : `Content-Type: ${value.#contentType}\n`) : headersText(headers),
         webSocket: value.#webSocket,
+        handoff: value.#handoff,
         body: outgoingBody(value, value.#manual ? AS_IS : headers === null ? undefined : knownCoding(headerValue(headers, 'content-encoding'))),
       };
     };
@@ -219,8 +228,13 @@ export function fetchedResponse(answer, callUrl) {
   return fetched(answer, callUrl);
 }
 
+/** A Response that hands the request off (fastly_handoff.js). A new Response made of it is an ordinary one. */
+export function handoffResponse(handoff) {
+  return handedOff(handoff);
+}
+
 /**
- * What the link sends for a handler's result: { status, reason ('' means the usual one), head, webSocket,
+ * What the link sends for a handler's result: { status, reason ('' means the usual one), head, webSocket, handoff (or null),
  * body: null | string | Uint8Array | Outflow }. The response's body is used afterwards. undefined when value is no Response;
  * throws for Response.error() and used bodies.
  */

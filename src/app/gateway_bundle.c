@@ -348,7 +348,8 @@ static void explain(struct bundle *b, struct slice err)
     (void)buf_add(&text, err);
     if (slice_find_slice(err, SLICE("built into node")) >= 0)
         explain_node(b, &text);
-    if (slice_find_slice(err, SLICE("resolve \"cloudflare:")) >= 0)
+    if (slice_find_slice(err, SLICE("resolve \"cloudflare:")) >= 0 ||
+        slice_find_slice(err, SLICE("resolve \"fastly:")) >= 0)
         (void)buf_addf(&text, "holdfast: of the platform's modules there are:%.*s\n",
                        SLICE_FMT(buf_slice(&b->modules)));
     b->done(b->arg, NULL, buf_slice(&text));

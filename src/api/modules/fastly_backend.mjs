@@ -1,0 +1,2 @@
+// `fastly:backend` (src/api/fastly.js).
+export const { Backend, setDefaultDynamicBackendConfig, enforceExplicitBackends } = __holdfast.modules['fastly:backend'];

@@ -1,0 +1,2 @@
+// `fastly:env` (src/api/fastly.js).
+export const { env } = __holdfast.modules['fastly:env'];

@@ -1,0 +1,2 @@
+// `fastly:logger` (src/api/fastly.js).
+export const { Logger, configureConsole } = __holdfast.modules['fastly:logger'];

@@ -1,0 +1,2 @@
+// `fastly:websocket` (src/api/fastly.js).
+export const { createWebsocketHandoff } = __holdfast.modules['fastly:websocket'];
