@@ -27,7 +27,6 @@ enum {
     HUB_PARKED = 100,         /* messages of one channel that wait for their predecessors */
     HUB_IDS = 1 << 20,        /* ids that are known as published, to find duplicates */
     HUB_FIRST_MS = 1000,      /* from a channel's first sub to refresh() */
-    HUB_CHECK_MS = 1000,      /* parked messages are looked at so often */
     HUB_CHANNEL_WEIGHT = 256, /* what keeping a channel and a message in it costs besides */
 };
 
@@ -86,7 +85,7 @@ struct hub *hub_new(const struct hub_options *o, const struct hub_ops *ops, void
 void hub_free(struct hub *h);
 /* Other limits from now on; what is too much of the history goes at the next message. */
 void hub_configure(struct hub *h, const struct hub_options *o);
-const struct hub_stats *hub_stats(const struct hub *h);
+struct hub_stats hub_stats(const struct hub *h);
 
 /* s hears what is published from now on. s->channel is NULL before. */
 void hub_subscribe(struct hub *h, struct sub *s, struct slice channel, int64_t now_ms);

@@ -20,6 +20,7 @@ struct msg {
     /* The rest is the hub's; a message is published once, in one hub. */
     uint32_t refs;                    /* the maker begins with 1: msg_init() */
     uint64_t seq;                     /* of all that was published in its hub, from 1 */
+    struct ring *ring;                /* history.h; NULL: it is not kept */
     struct list in_channel, in_total; /* in the history */
     struct list parked;               /* waits for its predecessor, in its channel … */
     struct list waiting;              /* … and in all of the hub */
