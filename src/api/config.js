@@ -1,8 +1,9 @@
 // The configuration reader, a bundle of its own: `holdfast-worker --config` runs it (src/app/worker_config.c).
 //
-//   --config PATH [--serve] [--dev] [--env NAME] [--set OPTION KEY KIND TEXT]…
+//   --config PATH [--serve] [--pushpin] [--dev] [--env NAME] [--set OPTION KEY KIND TEXT]…
 //
-// PATH is an application, with --serve a holdfast.toml. What is right becomes one JSON document for the gateway
+// PATH is an application, with --serve a holdfast.toml or (NAME.conf, or anything with --pushpin) a pushpin.conf; "" is no
+// file: the options say all. What is right becomes one JSON document for the gateway
 // (docs/configuration.md); what is wrong, lines that begin with FILE:LINE.
 import { checkOptions, readHoldfast, readSingle } from './config_holdfast.js';
 import { Problems } from './config_table.js';
@@ -12,10 +13,11 @@ import { ConfigError } from './config_tree.js';
 const ERRORS_SHOWN = 20;
 
 function readArguments(words) {
-  const options = { path: words[0], serve: false, dev: false, env: undefined, sets: [] };
+  const options = { path: words[0], serve: false, pushpin: false, dev: false, env: undefined, sets: [] };
 
   for (let i = 1; i < words.length; i++) {
     if (words[i] === '--serve') options.serve = true;
+    else if (words[i] === '--pushpin') options.pushpin = true;
     else if (words[i] === '--dev') options.dev = true;
     else if (words[i] === '--env') options.env = words[++i];
     else if (words[i] === '--set') {
@@ -34,7 +36,7 @@ export function readConfig(words) {
 
   try {
     if (checkOptions(options.sets, problems)) {
-      config = serve ? readHoldfast(absolute(path), { ...options, problems }) : readSingle(path, { ...options, problems });
+      config = serve ? readHoldfast(path && absolute(path), { ...options, problems }) : readSingle(path, { ...options, problems });
     }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

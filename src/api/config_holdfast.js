@@ -1,11 +1,14 @@
 // holdfast.toml: what `holdfast serve` runs. docs/configuration.md is its reference.
 import { parseDotenv } from './config_dotenv.js';
-import { absolute, folderOf, join, kindOf, readText, shown } from './config_path.js';
-import { overlay, readEgress, readLimits, readServices, readSettings, readSockets } from './config_settings.js';
+import { FASTLY_FILE, readFastly, readServer } from './config_fastly.js';
+import { originOf, readGrip, readOrigin } from './config_origin.js';
+import { absolute, baseName, folderOf, join, kindOf, readText, shown } from './config_path.js';
+import { parsePushpin } from './config_pushpin.js';
+import { overlay, readEgress, readLimits, readServices, readSettings, readSockets, readStore } from './config_settings.js';
 import { startOf } from './config_start.js';
 import { Table, didYouMean } from './config_table.js';
 import { ConfigError, fromValue, parseToml, toValue } from './config_tree.js';
-import { ENTRY, WRANGLER_FILES, findWrangler, readEntry, readWrangler } from './config_wrangler.js';
+import { ENTRY, WRANGLER_FILES, findWrangler, plainApp, readEntry, readWrangler } from './config_wrangler.js';
 
 const MANIFEST = 'holdfast.json';
 const MANIFEST_VERSION = 1;
@@ -41,10 +44,10 @@ function readBuilt(folder) {
 }
 
 // What `holdfast build` writes. settings: what the application's own files say about itself. The format comes with the script.
-const APP_SETTINGS = ['limits', 'websocket', 'egress', 'services'];
+const APP_SETTINGS = ['limits', 'websocket', 'egress', 'services', 'store'];
 
 function manifestOf(app, holdfast) {
-  const { name, compatibility_date, compatibility_flags, vars, durable_objects, classes, services, assets } = app;
+  const { name, compatibility_date, compatibility_flags, vars, durable_objects, classes, services, server, assets } = app;
   const settings = Object.entries(toValue(holdfast)).filter(([key]) => APP_SETTINGS.includes(key));
 
   return {
@@ -57,6 +60,7 @@ function manifestOf(app, holdfast) {
       durable_objects: durable_objects.map(({ where, ...one }) => one),
       classes,
       services: services.map(({ where, ...one }) => one),
+      server,
       assets: assets && { ...assets, directory: 'assets' },
       script: 'worker.js',
       map: 'worker.js.map',
@@ -73,12 +77,14 @@ export function readApp(path, where, options) {
 
   if (kind === '') fail(`there is no file or folder ${shown(path)}`);
   if (kind === 'file' && ENTRY.test(path)) return { app: readEntry(path, options), holdfast: none };
+  if (kind === 'file' && baseName(path) === FASTLY_FILE) return readFastly(path, options);
   if (kind === 'file' && /\.(jsonc?|toml)$/.test(path)) return readWrangler(path, options);
   if (kind === 'file') fail(`${shown(path)}: expected a .js, .mjs or .ts file, a wrangler file or a folder`);
   if (kindOf(join(path, MANIFEST)) === 'file') return readBuilt(path);
   const wrangler = findWrangler(path);
 
-  if (!wrangler) fail(`${shown(path)}: expected ${WRANGLER_FILES.join(', ')} in this folder; or name the entry file itself`);
+  if (!wrangler && kindOf(join(path, FASTLY_FILE)) === 'file') return readFastly(join(path, FASTLY_FILE), options);
+  if (!wrangler) fail(`${shown(path)}: expected ${WRANGLER_FILES.join(', ')} or ${FASTLY_FILE} in this folder; or name the entry file itself`);
   return readWrangler(wrangler, options);
 }
 
@@ -110,22 +116,39 @@ function ownSettings(holdfast, settings, folder, problems) {
     websocket: readSockets(table.table('websocket'), settings.websocket),
     egress: readEgress(table.table('egress'), folder, settings.egress),
     services: readServices(table, settings.services),
+    store: readStore(table.table('store'), settings.store),
+    server: serverOf(table, folder),
   };
 }
 
-// One [[app]]: what it says over what the application's own files say.
-function readOne(table, settings, folder, options) {
-  const path = table.string('path', { required: 'the folder of a bundle or of a wrangler file, or an entry file' });
+// Its folder or file, or nothing but an origin.
+function findApp(table, name, env, folder, options) {
+  const path = table.string('path', { required: table.has('origin') ? undefined : 'the folder of a bundle or of a wrangler file, or an entry file' });
+
+  if (path) return readApp(join(folder, path), table.whereOf('path'), { ...options, env, dev: false });
+  if (!table.has('origin')) return undefined;
+  if (!name) table.problems.error(table.where, `${table.name}.name is missing; expected a name, as there is no path`);
+  return { app: plainApp(name ?? 'default', folder, table.where), holdfast: undefined };
+}
+
+// Fastly's backends and stores: a `fastly` table, over the given.
+const serverOf = (table, folder, over) => (table.has('fastly') ? readServer(table.table('fastly'), folder) : over);
+
+// One [[app]]: what it says over what the application's own files say. origin: what [origin] says for all.
+function readOne(table, settings, origin, folder, options) {
   const name = table.string('name', { match: /^[a-z0-9_-]{1,63}$/, expected: 'lower-case letters, digits, "-" and "_"' });
   const env = table.string('env');
-  const found = path && readApp(join(folder, path), table.whereOf('path'), { ...options, env, dev: false });
-  const base = found ? ownSettings(found.holdfast, settings, found.app.root, options.problems) : settings;
+  const found = findApp(table, name, env, folder, options);
+  const base = found?.holdfast ? ownSettings(found.holdfast, settings, found.app.root, options.problems) : settings;
   const own = {
     limits: readLimits(table.table('limits'), base.limits),
     websocket: readSockets(table.table('websocket'), base.websocket),
     egress: readEgress(table.table('egress'), folder, base.egress),
     services: readServices(table, base.services),
+    store: readStore(table.table('store'), base.store),
     routes: routesOf(table),
+    origin: readOrigin(table.table('origin'), folder, origin.options),
+    server: serverOf(table, folder, found?.app.server ?? base.server),
   };
   const vars = varsOf(table, folder);
 
@@ -134,18 +157,22 @@ function readOne(table, settings, folder, options) {
 }
 
 // An application with all that the gateway has to know about it.
-function finish(app, settings, { limits, websocket, egress, services, routes }, where) {
-  const { name } = app;
+function finish(app, settings, { limits, websocket, egress, services, store, routes, origin, server }, where) {
+  const { name, server: _, ...rest } = app;
   const folders = { state: join(settings.state, name), build_dir: join(settings.state, `.build/${name}`) };
+  const watch = [...app.watch, ...origin.watch];
 
-  return { ...app, ...folders, limits, websocket, egress, addresses: services, routes, where };
+  return {
+    name, ...rest, ...folders, watch, limits, websocket, egress, addresses: services, store, routes, where,
+    fastly: server?.fastly, origin: originOf(origin, server?.routes),
+  };
 }
 
 // What each service name of an application leads to: {name, app} or {name, url}.
 function resolveServices(app, apps, problems) {
   const names = [...new Set(app.services.filter((one) => one.service && !one.self).map((one) => one.service))];
 
-  return names.flatMap((name) => {
+  const targets = names.flatMap((name) => {
     const { where } = app.services.find((one) => one.service === name);
 
     if (app.addresses[name]) return [{ name, url: app.addresses[name] }];
@@ -155,6 +182,8 @@ function resolveServices(app, apps, problems) {
     problems.warn(where ?? app.where, `service "${name}" leads nowhere: expected an application of that name, or its address in services${meant}`);
     return [];
   });
+
+  return [...targets, ...(app.fastly?.backends ?? []).map(({ name, origin }) => ({ name: `backend:${name}`, url: origin }))];
 }
 
 function complete(settings, apps, { dev, problems }) {
@@ -164,7 +193,7 @@ function complete(settings, apps, { dev, problems }) {
     if (seen.has(app.name)) problems.error(app.where, `two applications are called "${app.name}"; give one another name`);
     seen.set(app.name, app);
   }
-  const { limits, websocket, egress, services, ...gateway } = settings;
+  const { limits, websocket, egress, services, store, ...gateway } = settings;
 
   return {
     ...gateway,
@@ -177,25 +206,55 @@ function complete(settings, apps, { dev, problems }) {
   };
 }
 
-// holdfast.toml with all its applications.
-export function readHoldfast(path, { sets, ...options }) {
+// Routes on the command line and no file: Pushpin's ports.
+function bareTree() {
+  const where = '--routes';
+  const text = (value) => ({ where, node: { kind: typeof value, where, value } });
+  const listener = { kind: 'table', where, keys: new Map([['port', text(7999)]]) };
+
+  return {
+    kind: 'table',
+    where,
+    keys: new Map([['listen', { where, node: { kind: 'list', where, items: [listener] } }], ['control', text('127.0.0.1:5561')]]),
+  };
+}
+
+function readTree(path, sets, { pushpin, problems }) {
+  const command = Object.fromEntries(sets.filter(({ key }) => key.startsWith('pushpin.')).map(({ key, text }) => [key.slice('pushpin.'.length), text]));
+
+  if (path === '') return bareTree();
+  if (kindOf(path) !== 'file') throw new ConfigError(`there is no file ${shown(path)}`);
+  return pushpin || path.endsWith('.conf') ? parsePushpin(path, { problems, command }) : parseToml(readText(path), shown(path));
+}
+
+// The only application of a file that has no [[app]] tables: everything goes to [origin].
+function originAlone(settings, origin, folder, where) {
+  return finish(plainApp('default', folder, where), settings, { ...settings, routes: [{ host: null, path: null }], origin }, where);
+}
+
+// What `serve` runs: a holdfast.toml or pushpin.conf with all its applications; '' is what the command line says alone.
+export function readHoldfast(path, { sets, pushpin, ...options }) {
   const { problems } = options;
-  const file = shown(path);
-
-  if (kindOf(path) !== 'file') throw new ConfigError(`there is no file ${file}`);
-  const folder = folderOf(path);
-  const table = new Table(overlay(parseToml(readText(path), file), sets), '', problems);
+  const own = sets.filter(({ key }) => !key.startsWith('pushpin.'));
+  const folder = path === '' ? absolute('.') : folderOf(path);
+  const table = new Table(overlay(readTree(path, sets, { pushpin, problems }), own), '', problems);
   const settings = readSettings(table, folder);
-  const apps = table.tables('app', { required: 'one [[app]] table for each application' })
-    .map((one) => readOne(one, settings, folder, options)).filter(Boolean);
+  const origin = readOrigin(table.table('origin'), folder);
+  const grip = readGrip(table.table('publish'), table.table('zmq'), folder);
+  const required = origin.routes ? undefined : 'one [[app]] table for each application, or [origin] with routes';
+  const tables = table.tables('app', { required });
+  const apps = tables.map((one) => readOne(one, settings, origin, folder, options)).filter(Boolean);
 
+  if (origin.routes) apps.push(originAlone(settings, origin, folder, table.whereOf('origin')));
   table.rest();
-  return complete(settings, apps, options);
+  return { grip, ...complete(settings, apps, options) };
 }
 
 /** Whether what the command line says is right by itself; said before any file is read. */
 export function checkOptions(sets, problems) {
-  readSettings(new Table(overlay({ kind: 'table', where: '', keys: new Map() }, sets), '', problems), '/');
+  const settings = sets.filter(({ key }) => !/^(origin|pushpin)\./.test(key));
+
+  readSettings(new Table(overlay({ kind: 'table', where: '', keys: new Map() }, settings), '', problems), '/');
   return problems.errors.length === 0;
 }
 
@@ -206,8 +265,11 @@ export function readSingle(path, { sets, ...options }) {
   const table = new Table(overlay(holdfast, sets), 'holdfast', problems);
   const manifest = manifestOf(app, holdfast);
   const settings = readSettings(table, app.root, options.dev);
+  const origin = readOrigin(table.table('origin'), app.root);
+  const grip = readGrip(table.table('publish'), table.table('zmq'), app.root);
+  const own = { ...settings, routes: [{ host: null, path: null }], origin, server: serverOf(table, app.root, app.server) };
 
   table.rest();
-  return { manifest, ...complete(settings, [finish(app, settings, { ...settings, routes: [{ host: null, path: null }] }, `${shown(path)}:1`)], options) };
+  return { manifest, grip, ...complete(settings, [finish(app, settings, own, `${shown(path)}:1`)], options) };
 }
 

@@ -35,3 +35,11 @@ export function readText(path) {
     throw new ConfigError(error.message);
   }
 }
+
+// The names in a folder, sorted; none when it cannot be read.
+export const listFolder = (path) => native.config.list(path);
+
+// What is in a file, as base64; undefined when there is none.
+export const readBytes = (path) => native.config.bytes(path);
+
+export const variable = (name) => native.config.variable(name);

@@ -198,6 +198,14 @@ function readAccess(log, folder) {
   return path ? { access: path === '-' ? path : place(log, 'access', path, folder) } : {};
 }
 
+// How the storage of Durable Objects is written: over the given.
+export function readStore(table, over = { sync: 'full' }) {
+  const sync = table.string('sync', { oneOf: ['full', 'normal'] }) ?? over.sync;
+
+  table.rest();
+  return { sync };
+}
+
 // All of it. folder: where relative paths begin.
 export function readSettings(table, folder, dev = false) {
   const log = table.table('log');
@@ -220,6 +228,7 @@ export function readSettings(table, folder, dev = false) {
     websocket: readSockets(table.table('websocket')),
     egress: readEgress(table.table('egress'), folder),
     services: readServices(table),
+    store: readStore(table.table('store')),
   };
 
   log.rest();

@@ -18,9 +18,10 @@ export function startOf(app, dev) {
     compatibility_date: app.compatibility_date,
     compatibility_flags: app.compatibility_flags,
     bindings: bindingsOf(app),
+    fastly: app.fastly,
     durable: {
       idle_ms: app.limits.actor_idle_ms,
-      sync: 'full',
+      sync: app.store.sync,
       classes: Object.entries(app.classes).map(([name, { storage, store }]) => ({ name, key: `${app.name}-${store}`, sqlite: storage === 'sqlite' })),
     },
     limits: { cpu_ms: app.limits.cpu_ms, memory_mb: app.limits.memory_mb, message_bytes: app.limits.message_bytes },

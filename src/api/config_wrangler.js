@@ -32,7 +32,7 @@ const KEYS = {
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const RULES = { Text: 'text', Data: 'binary', CompiledWasm: 'binary', ESModule: 'js', CommonJS: 'js' };
-const LOADERS = { '.txt': 'text', '.html': 'text', '.sql': 'text', '.bin': 'binary', '.wasm': 'binary' };
+export const LOADERS = { '.txt': 'text', '.html': 'text', '.sql': 'text', '.bin': 'binary', '.wasm': 'binary' };
 
 // A wrangler file and the environment that was asked for, as one thing to read keys from.
 class Wrangler {
@@ -334,23 +334,33 @@ function checkBindings(app, problems, path) {
   }
 }
 
+/** An application that says nothing about itself: no code, nothing bound. where: what stands for it in messages. */
+export const plainApp = (name, folder, where) => ({
+  name,
+  config: null,
+  root: folder,
+  entry: null,
+  compatibility_date: null,
+  compatibility_flags: [],
+  vars: {},
+  durable_objects: [],
+  classes: {},
+  services: [],
+  assets: null,
+  build: null,
+  watch: [],
+  where,
+});
+
 // A lone entry file: nothing is bound.
 export function readEntry(path, { dev }) {
   const root = folderOf(path);
   const secrets = dev ? readSecrets(root) : { vars: {}, files: [] };
 
   return {
-    name: appName(baseName(path).replace(ENTRY, '')),
-    config: null,
-    root,
+    ...plainApp(appName(baseName(path).replace(ENTRY, '')), root, `${shown(path)}:1`),
     entry: path,
-    compatibility_date: null,
-    compatibility_flags: [],
     vars: secrets.vars,
-    durable_objects: [],
-    classes: {},
-    services: [],
-    assets: null,
     build: { nodejs: 'all', loaders: LOADERS, alias: {}, define: {}, tsconfig: null, jsx_factory: null, jsx_fragment: null },
     watch: secrets.files,
   };

@@ -1,5 +1,7 @@
 #include "app/gateway_config.h"
 
+#include "app/gateway_json.h"
+#include "app/gateway_origin.h"
 #include "app/gateway_tool.h"
 
 enum { WORDS_MAX = OPT_GIVEN_MAX * 5 + 16 };
@@ -7,7 +9,7 @@ enum { WORDS_MAX = OPT_GIVEN_MAX * 5 + 16 };
 /* --- the document as structs ---------------------------------------------------------------------
  */
 
-static void *own(struct config *c, size_t n)
+void *config__own(struct config *c, size_t n)
 {
     void *p = mem_new(n);
 
@@ -15,30 +17,18 @@ static void *own(struct config *c, size_t n)
     return c->owned[c->n_owned++] = p;
 }
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    return json_string_value(json_object_get(o, key));
-}
-
-static uint64_t number_of(const json_t *o, const char *key)
-{
-    return (uint64_t)json_integer_value(json_object_get(o, key));
-}
-
-/* NULL-terminated; NULL for an empty or absent list. */
-static const char *const *texts_of(struct config *c, const json_t *o, const char *key)
+const char *const *texts_of(struct config *c, const json_t *o, const char *key)
 {
     const json_t *list = json_object_get(o, key);
     size_t n = json_array_size(list);
-    const char **texts = n ? own(c, (n + 1) * sizeof *texts) : NULL;
+    const char **texts = n ? config__own(c, (n + 1) * sizeof *texts) : NULL;
 
     for (size_t i = 0; i < n; i++)
         texts[i] = json_string_value(json_array_get(list, i));
     return texts;
 }
 
-/* The index of the word at o.key, 0 when it is none of them. */
-static unsigned word_of(const json_t *o, const char *key, const char *const *words, unsigned n)
+unsigned word_of(const json_t *o, const char *key, const char *const *words, unsigned n)
 {
     const char *text = text_of(o, key);
 
@@ -48,17 +38,13 @@ static unsigned word_of(const json_t *o, const char *key, const char *const *wor
     return 0;
 }
 
-#define WORD_OF(o, key, ...)                                                                       \
-    word_of(o, key, (const char *const[]){__VA_ARGS__},                                            \
-            COUNT_OF(((const char *const[]){__VA_ARGS__})))
-
 static void read_tls(struct config *c, struct config_address *at, const json_t *o)
 {
     const json_t *list = json_object_get(o, "certificates");
 
     at->n_certificates = json_array_size(list);
     at->certificates =
-        at->n_certificates ? own(c, at->n_certificates * sizeof *at->certificates) : NULL;
+        at->n_certificates ? config__own(c, at->n_certificates * sizeof *at->certificates) : NULL;
     for (size_t i = 0; i < at->n_certificates; i++) {
         const json_t *one = json_array_get(list, i);
 
@@ -66,7 +52,7 @@ static void read_tls(struct config *c, struct config_address *at, const json_t *
             (struct tls_certificate){.cert = text_of(one, "cert"), .key = text_of(one, "key")};
     }
     at->only_13 = WORD_OF(o, "min_version", "1.2", "1.3") == 1;
-    at->is_local = json_is_true(json_object_get(o, "local"));
+    at->is_local = flag_of(o, "local");
 }
 
 static struct config_address address_of(struct config *c, const json_t *o)
@@ -75,8 +61,7 @@ static struct config_address address_of(struct config *c, const json_t *o)
                                 .port = (uint16_t)number_of(o, "port"),
                                 .path = text_of(o, "path"),
                                 .mode = (uint16_t)number_of(o, "mode"),
-                                .proxy_protocol =
-                                    json_is_true(json_object_get(o, "proxy_protocol"))};
+                                .proxy_protocol = flag_of(o, "proxy_protocol")};
 
     read_tls(c, &at, json_object_get(o, "tls"));
     return at;
@@ -111,10 +96,10 @@ static struct app_sockets sockets_of(struct config *c, const json_t *o)
         .slow_mark = text_of(o, "slow_mark"),
         .ping_ms = ping_ms ? ping_ms : APP_NEVER,
         .pong_ms = (uint32_t)number_of(o, "pong_ms"),
-        .uncompressed = !json_is_true(json_object_get(o, "compression")),
+        .uncompressed = !flag_of(o, "compression"),
         .deflate_level = (uint8_t)number_of(o, "compression_level"),
         .deflate_bits = (uint8_t)number_of(o, "compression_bits"),
-        .deflate_takeover = json_is_true(json_object_get(o, "context_takeover")),
+        .deflate_takeover = flag_of(o, "context_takeover"),
         .deflate_bytes = (uint32_t)number_of(o, "compression_bytes"),
     };
 }
@@ -128,7 +113,7 @@ static struct app_assets assets_of(struct config *c, const json_t *o)
             WORD_OF(o, "not_found_handling", "none", "404-page", "single-page-application"),
         .html = WORD_OF(o, "html_handling", "auto-trailing-slash", "force-trailing-slash",
                         "drop-trailing-slash", "none"),
-        .worker_first = json_is_true(json_object_get(o, "run_worker_first")),
+        .worker_first = flag_of(o, "run_worker_first"),
         .worker_first_paths = texts_of(c, o, "run_worker_first"),
     };
 }
@@ -145,7 +130,7 @@ static struct egress_policy egress_of(struct config *c, const json_t *o)
 
 static void read_services(struct config *c, struct app_config *app, const json_t *list)
 {
-    struct app_service *services = own(c, json_array_size(list) * sizeof *services);
+    struct app_service *services = config__own(c, json_array_size(list) * sizeof *services);
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *o = json_array_get(list, i);
@@ -168,6 +153,7 @@ static struct config_app app_of(struct config *c, const json_t *o)
                 .sockets = sockets_of(c, json_object_get(o, "websocket")),
                 .assets = assets_of(c, json_object_get(o, "assets")),
                 .egress = egress_of(c, json_object_get(o, "egress")),
+                .origin = origin_read(c, json_object_get(o, "origin")),
                 .eager = true,
             },
         .root = text_of(o, "root"),
@@ -226,6 +212,7 @@ static void read_gateway(struct config *c)
     c->max_per_client = (uint32_t)number_of(c->doc, "max_connections_per_client");
     c->access_log = text_of(log, "access");
     c->trusted_proxies = texts_of(c, c->doc, "trusted_proxies");
+    c->grip = grip_read(c, json_object_get(c->doc, "grip"));
     c->log_form = WORD_OF(log, "format", "text", "json") == 1 ? LOG_JSON : LOG_COLOR;
     (void)log_level_parse(slice_str(text_of(log, "level")), &c->log_level);
 }

@@ -159,6 +159,7 @@ static int make_edges(struct run *r, const struct loaded *x, struct err_note *no
         .goodbye_ms = c->goodbye_ms,
         .max_per_client = c->max_per_client,
         .trusted_proxies = c->trusted_proxies,
+        .grip = c->grip,
         .access_log = c->access_log,
     };
     int result = 0;

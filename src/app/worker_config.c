@@ -1,12 +1,15 @@
 #include "app/worker_config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/enc.h"
 #include "js/native.h"
 #include "js/value.h"
 #include "js/vm.h"
@@ -75,8 +78,75 @@ static JSValueRef config_read(const struct js_args *a)
     return js_string(a->cx, buf_slice(&text));
 }
 
-static const struct js_native natives[] = {
-    {"cwd", 0, config_cwd}, {"kind", 1, config_kind}, {"read", 1, config_read}, {0}};
+static JSValueRef list_names(JSContextRef cx, struct dirent **names, int n)
+{
+    JSObjectRef list = (JSObjectRef)js_array(cx, 0, NULL);
+    char index[16];
+
+    for (int i = 0; i < n; i++) {
+        (void)snprintf(index, sizeof index, "%d", i);
+        js_set(cx, list, index, js_string(cx, slice_str(names[i]->d_name)));
+        free(names[i]);
+    }
+    free(names);
+    return list;
+}
+
+static int is_visible(const struct dirent *one)
+{
+    return one->d_name[0] != '.';
+}
+
+static JSValueRef config_list(const struct js_args *a)
+{
+    CLEANUP(js_text_done) struct js_text path = {0};
+    struct dirent **names = NULL;
+
+    if (!js_arg_text(a, 0, &path))
+        return NULL;
+    const int n = scandir((const char *)path.s.p, &names, is_visible, alphasort);
+
+    return list_names(a->cx, names, MAX(n, 0));
+}
+
+/* What is in a file of any bytes, as base64; nothing when there is none. */
+static JSValueRef config_bytes(const struct js_args *a)
+{
+    CLEANUP(js_text_done) struct js_text path = {0};
+    CLEANUP(buf_done) struct buf bytes, text;
+
+    buf_init(&bytes, FILE_MAX);
+    buf_init(&text, OUTPUT_MAX);
+    if (!js_arg_text(a, 0, &path))
+        return NULL;
+    const int r = read_file((const char *)path.s.p, &bytes);
+
+    if (r == ENOENT)
+        return js_undefined(a->cx);
+    if (r || enc_base64(&text, buf_slice(&bytes), ENC_BASE64) < 0)
+        return js_throw(a, "Error", "%.*s: %s", SLICE_FMT(path.s), strerror(r));
+    return js_string(a->cx, buf_slice(&text));
+}
+
+/* What an environment variable says. */
+static JSValueRef config_variable(const struct js_args *a)
+{
+    CLEANUP(js_text_done) struct js_text name = {0};
+
+    if (!js_arg_text(a, 0, &name))
+        return NULL;
+    const char *text = getenv((const char *)name.s.p);
+
+    return text ? js_string(a->cx, slice_str(text)) : js_undefined(a->cx);
+}
+
+static const struct js_native natives[] = {{"cwd", 0, config_cwd},
+                                           {"kind", 1, config_kind},
+                                           {"read", 1, config_read},
+                                           {"list", 1, config_list},
+                                           {"bytes", 1, config_bytes},
+                                           {"variable", 1, config_variable},
+                                           {0}};
 
 /* --- the run --- */
 

@@ -209,7 +209,7 @@ test('the commonest mistakes have a line and say what was expected', () => {
   refuse(one('{"main": "i.js", "vars": {"A": "1"},\n"durable_objects": {"bindings": [{"name": "A", "class_name": "C"}]}}'), ['.'], 'two bindings are called "A"');
   refuse(one('{"main": 7}'), ['.'], 'main: expected a string, found a number');
   refuse(folder({ 'wrangler.toml': 'main = "i.js"\nname = \n' }), ['.'], 'wrangler.toml:2: not valid TOML: expected a value');
-  refuse(folder({ 'x.js': '' }), ['.'], 'expected wrangler.json, wrangler.jsonc, wrangler.toml in this folder');
+  refuse(folder({ 'x.js': '' }), ['.'], 'expected wrangler.json, wrangler.jsonc, wrangler.toml or fastly.toml in this folder');
   refuse(folder({ 'x.css': '' }), ['x.css'], 'x.css: expected a .js, .mjs or .ts file');
   refuse(root, ['nosuch'], 'there is no file or folder nosuch');
 });
