@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "wire/grip_words.h"
+#include "wire/grip.h"
 
 /* json_decref for CLEANUP. */
 static inline void grip__drop(json_t **j)
@@ -42,5 +42,24 @@ enum grip__fault { GRIP_FINE, GRIP_ELEMENT_TYPE, GRIP_PAIR_LENGTH, GRIP_VALUE_TY
  * whose value is wrong; borrowed from fields or the arena. */
 enum grip__fault grip__fields(struct arena *a, json_t *fields, struct grip_pair **ret,
                               size_t *ret_n, struct slice *ret_key);
+
+/* --- instructions --- */
+
+/* "name=value", trimmed; without "=" the value is empty. */
+void grip__halves(struct slice part, struct slice *ret_name, struct slice *ret_value);
+/* A copy of a token, or of what a quoted string says. */
+struct slice grip__unquote(struct arena *a, struct slice value);
+
+/* Adds a filter that we know, where there is room. Always 1: how many were named. */
+unsigned grip__add_filter(struct grip_filters *f, struct slice name);
+/* Adds a channel, unless it is there, or there are very many. */
+void grip__add_channel(struct grip_instruct *g, const struct grip_channel *c);
+/* Sets a name, in the arena like its value, of the metadata. */
+void grip__add_meta(struct grip_instruct *g, struct slice name, struct slice value);
+
+int grip__read_head(struct grip_instruct *g, struct slice head, struct err_note *note);
+/* status: of the response that has this body. */
+int grip__read_body(struct grip_instruct *g, unsigned status, struct slice body,
+                    struct err_note *note);
 
 #endif
