@@ -169,8 +169,7 @@ static JSValueRef handoff(const struct js_args *a)
     uint32_t kind;
     struct buf *out = frame_for(a, 0, &id);
 
-    if (!out || !js_arg_u32(a, 1, &kind) || !js_arg_text(a, 2, &backend) ||
-        !head_of(a, 3, &m.head))
+    if (!out || !js_arg_u32(a, 1, &kind) || !js_arg_text(a, 2, &backend) || !head_of(a, 3, &m.head))
         return NULL;
     m.kind = (uint8_t)kind;
     m.backend = backend.s;

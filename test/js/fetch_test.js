@@ -289,7 +289,7 @@ test('response: clone gives both the body', async () => {
 
 test('outgoing: a plain response is a head and a string', () => {
   equal(outgoingResponse(new Response('ok')), { status: 200, reason: '', head: 'Content-Type: text/plain;charset=UTF-8\n', webSocket: null, handoff: null, body: 'ok' });
-  equal(outgoingResponse(new Response(null, { status: 204 })), { status: 204, reason: '', head: '', webSocket: null, body: null });
+  equal(outgoingResponse(new Response(null, { status: 204 })), { status: 204, reason: '', head: '', webSocket: null, handoff: null, body: null });
   const response = new Response('x', { headers: { 'X-Case': 'Kept' } });
   response.headers.append('set-cookie', 'a=1');
   response.headers.append('set-cookie', 'b=2');
