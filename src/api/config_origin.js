@@ -103,9 +103,14 @@ export function readOrigin(table, folder, over = {}) {
   return { routes: named ? routes.list : null, watch: [...routes.files, ...keys], options };
 }
 
-/** The normalised `origin` of an application, or null. more: routes beside the table's. */
-export function originOf({ routes, options }, more = []) {
+// What the Fastly CLI's local server signs with. An application knows by the signature that a request has been handed off.
+const LOCAL_KEY = { form: 'text', text: 'viceroy_dev_signing_key_dont_use_in_production' };
+const signed = (options) => (options.sig_key ? options : { ...options, sig_iss: options.sig_iss ?? 'viceroy', sig_key: LOCAL_KEY });
+
+/** The normalised `origin` of an application, or null. more: routes to its Fastly backends. */
+export function originOf({ routes, options: own }, more = []) {
   const all = [...(routes ?? []), ...more];
+  const options = more.length ? signed(own) : own;
 
   return routes || more.length ? { ...options, routes: all } : null;
 }

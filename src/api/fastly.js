@@ -20,7 +20,7 @@ let variables = {};
 
 /** What START says: `fastly` of the configuration (docs/ipc.md), undefined for an application without it. */
 export function setupFastly(name, config) {
-  const { service_id: id, service_version: version } = config ?? {};
+  const { service_id: id, version } = config ?? {};
   variables = {
     __proto__: null,
     FASTLY_CACHE_GENERATION: '0',

@@ -2,7 +2,7 @@
 // resolves; what the configuration says a store begins with lies below that, and can be covered or deleted.
 import { deserialize, serialize } from './clone.js';
 import { decodeText, encodeText } from './encoding.js';
-import { bytesOfBase64, checkedLength, openStore } from './fastly_stores.js';
+import { bytesOfValue, checkedLength, openStore } from './fastly_stores.js';
 import { native } from './native.js';
 import { Response } from './response.js';
 import { bytesOf, finish } from './webidl.js';
@@ -17,7 +17,7 @@ const stores = new Map(); // by name: Map of the values it begins with
 const handles = new Map(); // by name: of its database
 let application = '';
 
-/** kv: { NAME: { key: base64 } } */
+/** kv: { NAME: { key: value } }: a value has bytes (bytesOfValue) and perhaps metadata. */
 export function setKVStores(name, kv) {
   application = name;
   for (const [store, items] of Object.entries(kv)) stores.set(store, new Map(Object.entries(items)));
@@ -134,7 +134,7 @@ export class KVStore {
       return entry.deleted === true || isOver(entry) ? undefined : entry;
     }
     const first = this.#first.get(key);
-    return first === undefined ? undefined : { bytes: bytesOfBase64(first), metadata: null, expires: 0 };
+    return first === undefined ? undefined : { bytes: bytesOfValue(first), metadata: first.metadata === undefined ? null : encodeText(first.metadata), expires: 0 };
   }
 
   #write(key, entry) {

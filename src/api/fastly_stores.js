@@ -8,7 +8,7 @@ const LENGTH_MAX = 255;
 let configStores = new Map();
 let secretStores = new Map();
 
-/** configs: { NAME: { key: text } }; secrets: { NAME: { key: base64 } }. */
+/** configs: { NAME: { key: text } }; secrets: { NAME: { key: value } }, see bytesOfValue(). */
 export function setStores(configs, secrets) {
   configStores = new Map(Object.entries(configs).map(([name, items]) => [name, new Map(Object.entries(items))]));
   secretStores = new Map(Object.entries(secrets).map(([name, items]) => [name, new Map(Object.entries(items))]));
@@ -86,8 +86,8 @@ export class SecretStoreEntry {
   }
 }
 
-/** Bytes of base64, which our own configuration reader wrote. */
-export const bytesOfBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+/** Bytes of a value of the configuration: { data: text } or { base64 }. */
+export const bytesOfValue = ({ data, base64 }) => (data === undefined ? Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)) : encodeText(data));
 
 export class SecretStore {
   #items;
@@ -98,7 +98,7 @@ export class SecretStore {
 
   async get(key) {
     const value = this.#items.get(secretName('SecretStore key', key));
-    return value === undefined ? null : new SecretStoreEntry(make, bytesOfBase64(value));
+    return value === undefined ? null : new SecretStoreEntry(make, bytesOfValue(value));
   }
 
   static fromBytes(bytes) {

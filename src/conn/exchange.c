@@ -128,10 +128,19 @@ struct exchange_account exchange_account(const struct exchange *x)
 
 /* --- the end --- */
 
+static void forget_unread(struct exchange *x)
+{
+    buf_done(&x->unread->bytes);
+    mem_free(x->unread);
+    x->unread = NULL;
+}
+
 static void reap(void *arg)
 {
     struct exchange *x = arg;
 
+    if (x->unread)
+        forget_unread(x);
     mem_free(x->kept);
     mem_free(x);
 }
@@ -480,9 +489,67 @@ void exchange_end(struct exchange *x)
 
 /* --- the request's body --- */
 
+/* Tells again what is granted; behind the last of it the body goes on where it was. */
+static void tell_unread(struct exchange *x)
+{
+    struct unread *u = x->unread;
+    const struct span all = buf_take(&u->bytes);
+    const size_t n = MIN(u->granted, all.n);
+    const bool is_whole = n == all.n, end = is_whole && u->has_end;
+
+    u->granted -= n;
+    (void)buf_add(&u->bytes, slice_make(all.p + n, all.n - n));
+    if (is_whole) {
+        const size_t rest = u->granted;
+
+        forget_unread(x);
+        exchange_pull(x, rest);
+    }
+    if (n || end)
+        x->ops->body(x->arg, slice_make(all.p, n), end);
+    mem_free(all.p);
+}
+
+static void unread_posted(void *arg)
+{
+    struct exchange *x = arg;
+
+    x->unread->is_posted = false;
+    if (x->connection)
+        tell_unread(x);
+}
+
+static void pull_unread(struct exchange *x, size_t n)
+{
+    struct unread *u = x->unread;
+
+    u->granted += MIN(n, SIZE_MAX - u->granted);
+    if (u->is_posted || n == 0)
+        return;
+    u->is_posted = true;
+    loop_defer(x->connection->server->loop, LOOP_FLUSH, unread_posted, x);
+}
+
+void exchange_unread(struct exchange *x, struct slice bytes, bool end)
+{
+    assert(!x->unread && !x->is_responded);
+    x->credit = 0;
+    if (bytes.n == 0 && !end)
+        return;
+    x->unread = mem_new(sizeof(*x->unread));
+    x->unread->has_end = end;
+    buf_init(&x->unread->bytes, bytes.n);
+    (void)buf_add(&x->unread->bytes, bytes);
+}
+
 void exchange_pull(struct exchange *x, size_t n)
 {
     struct connection *c = x->connection;
+
+    if (x->unread) {
+        pull_unread(x, n);
+        return;
+    }
     const bool has_bytes = c->kept.n > c->kept_at || (c->decoding && c->decoding->n > 0);
 
     if (x->has_body_ended || n == 0)

@@ -97,6 +97,10 @@ void exchange_attach(struct exchange *x, const struct exchange_ops *ops, void *a
  * is never pulled: what is left of it is read and dropped after the response when it is small
  * (http1_options.drop_bytes), else the connection closes with it. */
 void exchange_pull(struct exchange *x, size_t n);
+/* The owner that had these first bytes of the body, all that were told (end: with the last), gives
+ * them back: another one is about to attach, and hears the body from its beginning. What was pulled
+ * and has not come is no longer granted. Once for an exchange, before its response. */
+void exchange_unread(struct exchange *x, struct slice bytes, bool end);
 
 /* --- the response --- */
 

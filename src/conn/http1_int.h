@@ -63,11 +63,20 @@ struct kept_request {
     struct exchange_field fields[];
 };
 
+/* The beginning of a body that was given back. */
+struct unread {
+    struct buf bytes;
+    size_t granted;
+    bool has_end;
+    bool is_posted;
+};
+
 struct exchange {
     struct connection *connection; /* NULL: over */
     const struct exchange_ops *ops;
     void *arg;
     struct kept_request *kept; /* NULL: parked */
+    struct unread *unread;     /* NULL: nothing of the body was given back, or all is told again */
     uint64_t credit;           /* request body bytes that were pulled and have not come */
     uint64_t left;             /* of a response body of known length */
     uint64_t sent;             /* bytes of the response's body */

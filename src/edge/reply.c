@@ -10,6 +10,11 @@ static void client_pull(void *to, size_t n)
     exchange_pull(to, n);
 }
 
+static void client_unread(void *to, struct slice bytes, bool end)
+{
+    exchange_unread(to, bytes, end);
+}
+
 static int client_respond(void *to, const struct exchange_response *r)
 {
     return exchange_respond(to, r);
@@ -43,6 +48,7 @@ static void client_abort(void *to)
 static const struct reply_kind client = {
     .attach = client_attach,
     .pull = client_pull,
+    .unread = client_unread,
     .respond = client_respond,
     .send = client_send,
     .share = client_share,

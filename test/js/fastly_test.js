@@ -12,19 +12,17 @@ const modules = {};
 addFastlyModules(modules);
 const from = (name) => modules[`fastly:${name}`];
 
-const base64 = (text) => btoa(text);
-
 native.storage.configure(false, 0, 0, 0);
 setupFastly('app', {
   service_id: null,
-  service_version: '7',
+  version: '7',
   backends: [
     { name: 'origin', url: 'https://origin.test:8443/base/', override_host: 'public.test' },
     { name: 'plain', url: 'http://127.0.0.1:3000', override_host: null },
   ],
   config_stores: { settings: { color: 'green' } },
-  secret_stores: { 'my-secrets': { token: base64('s3cret') } },
-  kv_stores: { files: { hello: base64('world'), other: base64('x') } },
+  secret_stores: { 'my-secrets': { token: { base64: btoa('s3cret') } } },
+  kv_stores: { files: { hello: { data: 'world' }, other: { base64: btoa('x'), metadata: 'about x' } } },
 });
 
 const incoming = (head) => incomingRequest(head, null, '');
@@ -197,6 +195,7 @@ test('KV stores keep what is put, over what they began with', async () => {
   const files = new KVStore('files');
   equal(await (await files.get('hello')).text(), 'world');
   equal(await files.get('nothing'), null);
+  equal((await files.get('other')).metadataText(), 'about x');
   equal(await files.put('hello', 'there', { metadata: 'm' }), undefined);
   const entry = await new KVStore('files').get('hello');
   equal(entry.metadataText(), 'm');

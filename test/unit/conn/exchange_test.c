@@ -301,6 +301,57 @@ TEST(a_body_that_is_not_pulled_stays_with_the_client)
     assert_true(slice_ends(buf_slice(&told), SLICE(" end\n")));
 }
 
+TEST(a_body_that_was_given_back_is_heard_again_from_its_beginning)
+{
+    pull_at_once = 4;
+    peer_say(&peer, SLICE("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nabcdef"));
+    expect_told("POST /\nbody abcd\n");
+    exchange_pull(now, 1);
+    exchange_unread(now, SLICE("abcd"), false);
+    exchange_attach(now, &ops, NULL);
+    expect_told("");
+    exchange_pull(now, 3);
+    expect_told("body abc\n");
+    exchange_pull(now, 2);
+    expect_told("body d\nbody e\n");
+    exchange_pull(now, 100);
+    peer_say(&peer, SLICE("gh"));
+    expect_told("body f\nbody gh end\n");
+    answer_hello(now);
+    peer_say(&peer, SLICE(GET));
+    expect_told("GET /\n");
+}
+
+TEST(a_whole_body_that_was_given_back_ends_again)
+{
+    pull_at_once = 100;
+    peer_say(&peer, SLICE("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"));
+    expect_told("POST /\nbody abc end\n");
+    exchange_unread(now, SLICE("abc"), true);
+    exchange_pull(now, 2);
+    expect_told("body ab\n");
+    exchange_pull(now, 2);
+    expect_told("body c end\n");
+    answer_hello(now);
+    peer_say(&peer,
+             SLICE("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"));
+    expect_told("POST /\nbody  end\n");
+    exchange_unread(now, SLICE_NONE, true);
+    exchange_pull(now, 1);
+    expect_told("body  end\n");
+}
+
+TEST(a_body_that_was_given_back_goes_with_its_client)
+{
+    pull_at_once = 100;
+    peer_say(&peer, SLICE("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nabc"));
+    expect_told("POST /\nbody abc\n");
+    exchange_unread(now, SLICE("abc"), false);
+    exchange_pull(now, 2);
+    exchange_abort(now);
+    expect_told("");
+}
+
 TEST(a_small_body_that_nobody_wanted_is_dropped_and_the_connection_goes_on)
 {
     peer_say(&peer, SLICE("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\nabcd"));
@@ -1093,6 +1144,9 @@ int main(void)
         FRESH(no_more_of_a_body_comes_than_was_pulled),
         FRESH(no_more_of_a_chunked_body_comes_than_was_pulled),
         FRESH(a_body_that_is_not_pulled_stays_with_the_client),
+        FRESH(a_body_that_was_given_back_is_heard_again_from_its_beginning),
+        FRESH(a_whole_body_that_was_given_back_ends_again),
+        FRESH(a_body_that_was_given_back_goes_with_its_client),
         FRESH(a_small_body_that_nobody_wanted_is_dropped_and_the_connection_goes_on),
         FRESH(a_big_body_that_nobody_wanted_ends_the_connection),
         FRESH(expect_is_answered_when_the_body_is_pulled),
