@@ -30,7 +30,8 @@ struct backend_ops {
     /* What was sent has left, after more than half of the bound was queued. */
     void (*drained)(struct hold *h);
     /* The last fact: the peer's Close or the connection's loss (as transport_ops.closed), or, with
-     * err, the error for which we sent Close (reason: its text). The hold is LEFT or OVER. */
+     * err, the error for which we sent Close (reason: its text). The hold is LEFT or OVER. An
+     * origin is told once more when a LEFT one's connection goes. */
     void (*closed)(struct hold *h, uint16_t code, bool clean, struct slice reason, int err);
     /* The client's Ping or Pong, after hold_hear_controls(). */
     void (*control)(struct hold *h, bool is_pong, struct slice bytes);

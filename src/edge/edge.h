@@ -136,6 +136,8 @@ struct app_origin {
     const char *cdn_loop;        /* our name in CDN-Loop (RFC 8586) [none] */
     bool log_from;               /* requests are logged with the address of X-Forwarded-For */
     bool log_user_agent;         /* … and with User-Agent */
+    bool no_pong;                /* a client's Ping is not answered here, only passed on: by
+                                    WebSocket-over-HTTP the origin would have to */
     uint32_t subscriptions;      /* channels of one hold or WebSocket [20]; more are dropped */
     bool no_first_subscription;  /* holds are not refreshed when their channel becomes known */
     uint32_t connect_ms;         /* for a connection and its TLS handshake [10000] */

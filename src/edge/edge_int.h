@@ -65,6 +65,7 @@ struct app {
     unsigned index; /* the same on every edge */
     struct settings *settings;
     struct websocket_options ws;
+    struct websocket_options ws_origin; /* of clients whose backend is an origin (woh.c) */
     struct list goodbyes; /* sockets that say theirs and are nobody's any more (ws.released) */
     struct files *files;
     enum app_state state;
@@ -76,6 +77,7 @@ struct app {
     struct list waiting;  /* holds that are not read until fewer events wait (hold.waiting) */
     uint32_t n_open;      /* inbounds and holds; siblings look at it (app_open()) */
     struct list inbounds; /* exchanges, inbound.in_app */
+    struct list wohs;     /* woh.in_app */
 
     struct actors actors;
     struct alarms alarms;

@@ -142,13 +142,17 @@ static void on_control(void *arg, bool is_pong, struct slice bytes)
     h->backend->control(h, is_pong, bytes);
 }
 
-/* Its last event was told with closed(); whoever waits for that event frees it. */
+/* Its last event was told with closed(); whoever waits for that event frees it. An origin's hold
+ * has no such events. */
 static void on_gone(void *arg)
 {
     struct hold *h = arg;
 
     let_go(h, 1006);
-    (void)hold_settle(h);
+    if (h->backend->can & BACKEND_IS_ORIGIN)
+        h->backend->closed(h, 1006, false, SLICE_NONE, 0);
+    else
+        (void)hold_settle(h);
 }
 
 static const struct transport_ops facts = {

@@ -64,14 +64,17 @@ struct woh_start {
     /* "Name: value\n"…: the client's, by the rules for every request to an origin (hop-by-hop and
      * Grip- fields are out, X-Forwarded- and the route's own are in). Without Host. */
     struct slice fields;
-    struct slice prefix;     /* of the route's channels. Borrowed as long as origin */
-    const char *const *subs; /* the target's implicit channels, NULL-terminated or NULL. Borrowed */
-    bool no_grip;            /* the route's: no extension is offered, messages go as they are */
-    bool trusted;            /* the client is a GRIP proxy: it hears of the extension itself */
-    bool one_event;          /* the target's: one event a request */
-    bool debug;              /* errors are told to the client */
+    struct slice prefix;   /* of the route's channels. Borrowed as long as origin */
+    struct slice route_id; /* the same */
+    bool no_grip;          /* the route's: no extension is offered, messages go as they are */
+    bool trusted;          /* the client is a GRIP proxy: it hears of the extension itself */
+    bool one_event;        /* the target's: one event a request */
+    bool debug;            /* errors are told to the client */
 };
 
 void woh_open(const struct woh_start *s);
+
+/* The application ends: those whose clients have gone, and whose origins would still hear of it. */
+void woh_end(struct app *a);
 
 #endif

@@ -1,0 +1,197 @@
+#include "edge/woh_head.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "wire/grip.h"
+#include "wire/woh.h"
+
+static bool starts_nocase(struct slice s, struct slice prefix)
+{
+    return slice_eq_nocase(slice_sub(s, 0, prefix.n), prefix);
+}
+
+static int put_field(struct buf *out, struct slice name, struct slice value)
+{
+    uint8_t *p = buf_reserve(out, name.n + value.n + 3);
+
+    if (!p)
+        return -ERR_TOO_LARGE;
+    memcpy(p, name.p, name.n);
+    memcpy(p + name.n, ": ", 2);
+    if (value.n)
+        memcpy(p + name.n + 2, value.p, value.n);
+    p[name.n + 2 + value.n] = '\n';
+    buf_commit(out, name.n + value.n + 3);
+    return 0;
+}
+
+void woh_id(char ret[WOH_ID_SIZE + 1])
+{
+    uint8_t b[16] = {0};
+
+    (void)!getrandom(b, sizeof(b), 0);
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    (void)snprintf(ret, WOH_ID_SIZE + 1,
+                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+                   b[14], b[15]);
+}
+
+/* --- requests --- */
+
+static bool is_one_of(struct slice name, const struct slice *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq_nocase(name, names[i]))
+            return true;
+    return false;
+}
+
+/* Of the client's fields: those of its connection, and those that would speak for us. */
+static bool is_removed(struct slice name)
+{
+    static const struct slice names[] = {
+        SLICE("Upgrade"),
+        SLICE("Connection"),
+        SLICE("Accept"),
+        SLICE("Connection-Id"),
+        SLICE("Content-Length"),
+        SLICE("Content-Type"),
+        SLICE("Content-Bytes-Replayed"),
+        SLICE("Sec-WebSocket-Extensions"),
+    };
+
+    return is_one_of(name, names, COUNT_OF(names)) || starts_nocase(name, SLICE("Meta-")) ||
+           grip_is_field(name);
+}
+
+int woh_put_fields(struct buf *out, struct slice fields, bool grip, struct slice id)
+{
+    struct slice name, value;
+    int r = 0;
+
+    while (r == 0 && grip_field_next(&fields, &name, &value))
+        if (!is_removed(name))
+            r = put_field(out, name, value);
+    if (r == 0 && grip)
+        r = put_field(out, SLICE("Sec-WebSocket-Extensions"), SLICE("grip"));
+    if (r < 0 || (r = put_field(out, SLICE("Accept"), SLICE(WOH_CONTENT_TYPE))) < 0 ||
+        (r = put_field(out, SLICE("Connection-Id"), id)) < 0)
+        return r;
+    return put_field(out, SLICE("Content-Type"), SLICE(WOH_CONTENT_TYPE));
+}
+
+/* --- responses --- */
+
+/* The line of that name in *meta, with its "\n"; empty when there is none. */
+static struct slice find_meta(const struct buf *meta, struct slice name)
+{
+    struct slice rest = buf_slice(meta), line;
+
+    while (rest.n) {
+        const uint8_t *const start = rest.p;
+
+        (void)slice_split(&rest, '\n', &line);
+        if (line.n > name.n && line.p[name.n] == ':' &&
+            slice_eq_nocase(slice_sub(line, 0, name.n), name))
+            return slice_make(start, line.n + 1);
+    }
+    return SLICE_NONE;
+}
+
+static void remove_meta(struct buf *meta, struct slice name)
+{
+    const struct slice line = find_meta(meta, name);
+    const size_t at = line.n ? (size_t)(line.p - meta->p) : 0;
+
+    if (line.n == 0)
+        return;
+    memmove(meta->p + at, meta->p + at + line.n, meta->n - at - line.n);
+    meta->n -= line.n;
+}
+
+/* "Set-Meta-User: bob" makes "Meta-User: bob" of the lines; an empty value takes it away. */
+static void set_meta(struct buf *meta, struct slice name, struct slice value)
+{
+    const struct slice kept = slice_sub(name, 4, name.n);
+
+    meta->max = WOH_META_BYTES;
+    remove_meta(meta, kept);
+    if (value.n)
+        (void)put_field(meta, kept, value);
+    if (meta->n == 0)
+        buf_done(meta);
+}
+
+/* A decimal number, perhaps with a sign; 0 for anything that is none or negative. */
+static uint32_t interval_of(struct slice text)
+{
+    uint64_t n;
+
+    if (slice_starts(text, SLICE("+")))
+        text = slice_sub(text, 1, text.n);
+    if (slice_u64(text, UINT32_MAX / 2000, &n) < 0 || n == 0)
+        return 0;
+    return MAX((uint32_t)n, WOH_KEEP_ALIVE_MIN_S);
+}
+
+static void add_extension(struct buf *out, struct slice value)
+{
+    out->max = 4096;
+    if (out->n)
+        (void)buf_add(out, SLICE(", "));
+    (void)buf_add(out, value);
+}
+
+static void read_field(struct woh_head *h, struct slice name, struct slice value, bool *is_type)
+{
+    uint64_t n;
+
+    if (slice_eq_nocase(name, SLICE("Content-Type"))) {
+        *is_type = slice_eq(value, SLICE(WOH_CONTENT_TYPE));
+    } else if (slice_eq_nocase(name, SLICE("Keep-Alive-Interval"))) {
+        h->has_keep_alive = true;
+        h->keep_alive_s = interval_of(value);
+    } else if (slice_eq_nocase(name, SLICE("Content-Bytes-Accepted"))) {
+        if (slice_u64(value, SIZE_MAX - 1, &n) == 0)
+            h->accepted = (size_t)n;
+    }
+}
+
+struct woh_head woh_read_head(unsigned status, struct slice head, struct buf *meta,
+                              struct buf *extension)
+{
+    struct woh_head h = {.accepted = SIZE_MAX};
+    struct slice name, value;
+    bool is_type = false;
+
+    while (grip_field_next(&head, &name, &value)) {
+        if (meta && starts_nocase(name, SLICE("Set-Meta-")))
+            set_meta(meta, name, value);
+        else if (slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions")))
+            add_extension(extension, value);
+        else
+            read_field(&h, name, value, &is_type);
+    }
+    h.is_events = status == 200 && is_type;
+    h.extension = buf_slice(extension);
+    return h;
+}
+
+int woh_put_accepted(struct buf *out, struct slice head)
+{
+    static const struct slice ours[] = {
+        SLICE("Content-Length"),           SLICE("Content-Type"),
+        SLICE("Keep-Alive-Interval"),      SLICE("Content-Bytes-Accepted"),
+        SLICE("Sec-WebSocket-Extensions"),
+    };
+    struct slice name, value;
+    int r = 0;
+
+    while (r == 0 && grip_field_next(&head, &name, &value))
+        if (!is_one_of(name, ours, COUNT_OF(ours)) && !starts_nocase(name, SLICE("Set-Meta-")))
+            r = put_field(out, name, value);
+    return r;
+}
