@@ -27,10 +27,10 @@ struct transport_ops {
      * is answered with the same code and reason, unless half-open. */
     void (*closed)(void *arg, uint16_t code, bool clean, struct slice reason);
     /* The peer broke the protocol or passed a limit: a Close with err_close_code(err) is on its
-     * way. Last, instead of closed(). */
+     * way when it returns (but see websocket_be_patient()). Last, instead of closed(). */
     void (*failed)(void *arg, int err);
-    /* After closed() on a half-open transport: the connection itself is gone, sends fail from now
-     * on. */
+    /* After closed() on a half-open transport, or failed() with a patient owner: the connection
+     * itself is gone, sends fail from now on. */
     void (*gone)(void *arg);
     /* The peer's Ping or Pong; told only when the owner asked for it (websocket_hear_controls). */
     void (*control)(void *arg, bool is_pong, struct slice bytes);

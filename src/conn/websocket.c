@@ -6,7 +6,8 @@
  *                    │                                                               ▼
  *                    ├─ peer's Close ─► (answered at once: SAID and HEARD) ──► finishing ─► gone
  *                    │        └─ half-open: HEARD ─── our close() ───────────────────▲
- *                    └─ peer broke the protocol: Close is sent ──────────────────────┘
+ *                    └─ peer broke the protocol: Close is sent, at once or, when the
+ *                       owner has asked for time, at its close() or release() ────────┘
  *
  * Finishing: our half of the stream is closed behind the queue, what still comes is dropped, and
  * the stream goes when the peer closes its half or the closing time is over. (To close at once
@@ -31,6 +32,7 @@ enum {
     OUT_BYTES = 4 << 20,
     CLOSE_MS = 10000,
     PONG_BACKLOG = 64 * 1024, /* above it pongs wait, and only the newest does */
+    PONGS_A_TICK = 64,        /* the same above so many at once */
     CONTROL_ROOM = 256,       /* above the bound, for our Close */
 };
 
@@ -102,7 +104,7 @@ void websocket__trim(struct websocket *w)
     struct websocket__more *m = w->more;
 
     if (!m || m->kept.n || m->message.n || m->pong || m->pair || heap_is_set(&m->closing.node) ||
-        list_linked(&m->released))
+        list_linked(&m->released) || has(w, PONG_POSTED))
         return;
     buf_done(&m->kept);
     buf_done(&m->message);
@@ -231,6 +233,20 @@ static void say_close(struct websocket *w, unsigned code, struct slice reason)
     set_closing_time(w);
 }
 
+/* For what the peer did. */
+static void say_failure(struct websocket *w)
+{
+    const int err = w->more->failed;
+
+    say_close(w, (unsigned)err_close_code(err), slice_str(err_text(err)));
+    finish(w);
+}
+
+static bool has_failed(const struct websocket *w)
+{
+    return w->more && w->more->failed < 0;
+}
+
 /* Behind an empty queue any message may go: what may be received may be echoed, too. The bound is
  * the old one again when it has left. */
 static void make_room(struct websocket *w, size_t n)
@@ -283,6 +299,10 @@ static int websocket_close(struct transport *t, uint16_t code, struct slice reas
         return -ERR_CLOSED;
     if (!is_sendable(code, reason))
         return -ERR_SYNTAX;
+    if (has_failed(w)) {
+        say_failure(w);
+        return 0;
+    }
     say_close(w, code, reason);
     if (has(w, HEARD))
         finish(w);
@@ -330,7 +350,11 @@ static void pong_posted(void *arg)
     struct websocket *w = arg;
 
     w->facts &= ~(uint32_t)PONG_POSTED;
+    if (!w->more)
+        return;
+    w->more->pongs = 0;
     push_pong(w);
+    websocket__trim(w);
 }
 
 static void answer_ping(struct websocket *w, struct slice bytes)
@@ -340,13 +364,15 @@ static void answer_ping(struct websocket *w, struct slice bytes)
 
     if (has(w, SAID))
         return;
-    /* RFC 6455 5.5.3: of several pings only the newest needs its pong. */
+    /* RFC 6455 5.5.3: of several pings only the newest needs its pong. So a flood has one that
+     * waits; the others have theirs each, as people expect. */
     blob_unref(m->pong);
     m->pong = ws_frame(WS_PONG, bytes, websocket__mask(w, mask));
-    if (has(w, PONG_POSTED))
-        return;
+    if (!has(w, PONG_POSTED))
+        loop_defer(stream_loop(w->stream), LOOP_DEFERRED, pong_posted, w);
     w->facts |= PONG_POSTED;
-    loop_defer(stream_loop(w->stream), LOOP_DEFERRED, pong_posted, w);
+    if (m->pongs++ < PONGS_A_TICK)
+        push_pong(w);
 }
 
 static void tell_control(struct websocket *w, bool is_pong, struct slice bytes)
@@ -460,18 +486,27 @@ static void on_close(struct websocket *w, unsigned code, struct slice reason)
 
 static void on_error(struct websocket *w, int err)
 {
-    const bool was_closing = has(w, SAID);
+    const bool is_told = has(w, TOLD | RELEASED);
 
     w->facts |= HEARD;
-    if (!was_closing)
-        say_close(w, (unsigned)err_close_code(err), slice_str(err_text(err)));
-    finish(w);
-    if (was_closing) {
+    if (has(w, SAID)) {
+        finish(w);
         tell_closed(w, 1006, false, SLICE_NONE);
-    } else if (!has(w, TOLD | RELEASED)) {
-        w->facts |= TOLD;
-        w->transport.ops->failed(w->transport.arg, err);
+        return;
     }
+    websocket__more(w)->failed = err;
+    set_closing_time(w);
+    update_reading(w);
+    w->facts |= TOLD;
+    if (!is_told)
+        w->transport.ops->failed(w->transport.arg, err);
+    if (w->stream && !has(w, SAID) && !w->more->is_patient)
+        say_failure(w);
+}
+
+void websocket_be_patient(struct transport *t)
+{
+    websocket__more(of(t))->is_patient = true;
 }
 
 static void on_event(struct websocket *w, const struct ws_event *ev)
@@ -682,6 +717,8 @@ static void websocket_release(struct transport *t, bool at_once)
         drop_stream(w);
         return;
     }
+    if (has_failed(w) && !has(w, SAID))
+        say_failure(w);
     if (has(w, HEARD) && !has(w, SAID))
         say_close(w, 1005, SLICE_NONE);
     if (!has(w, SAID) || has(w, HEARD))

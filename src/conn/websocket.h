@@ -75,6 +75,10 @@ void websocket_cut(struct list *released);
 /* The opening handshake agreed on permessage-deflate. At once after websocket_open(), whose options
  * have a policy. */
 void websocket_agree(struct transport *t, const struct deflate_terms *terms);
+/* Within failed(): the Close that says why is not said before the owner's own transport_close() or
+ * release, so that answers to what came before can still go; nothing is read meanwhile. It has the
+ * closing time for that. */
+void websocket_be_patient(struct transport *t);
 /* The peer's Close is not answered by itself: closed() is told, sending goes on until our Close. */
 void websocket_half_open(struct transport *t, bool on);
 /* The peer's Pings and Pongs are told (transport_ops.control), but for the answer to the pool's own

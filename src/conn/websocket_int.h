@@ -37,6 +37,9 @@ struct websocket__more {
     size_t kept_at;
     struct buf message;
     struct blob *pong;
+    int failed;      /* the row of errors.def that the peer's mistake is; 0: none */
+    uint16_t pongs;  /* in this tick */
+    bool is_patient; /* the owner says when that is told to the peer */
     struct timer closing;
     struct deflate_pair *pair; /* windows that outlive a message */
     struct list released;      /* in options.released */

@@ -213,6 +213,8 @@ static void finish(struct app *a, struct event *e)
         return;
     if (last)
         leave_actor(a, h);
+    if (last && h->failed)
+        (void)hold_close(h, 0, SLICE_NONE);
     if (!hold_settle(h))
         resume_speaker(h);
 }

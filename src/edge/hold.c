@@ -130,9 +130,21 @@ static void on_closed(void *arg, uint16_t code, bool clean, struct slice reason)
     h->backend->closed(h, code, clean, reason, 0);
 }
 
+/* The answers to what it said before its mistake go before our Close: until the backend is done
+ * with all of that. */
 static void on_failed(void *arg, int err)
 {
-    fail(arg, err);
+    struct hold *h = arg;
+
+    if (h->n_events == 0 || h->state != HOLD_OPEN) {
+        fail(h, err);
+        return;
+    }
+    websocket_be_patient(h->transport);
+    access_leave(h, (uint16_t)err_close_code(err));
+    set_state(h, HOLD_LEFT);
+    h->failed = true;
+    h->backend->closed(h, (uint16_t)err_close_code(err), false, slice_str(err_text(err)), err);
 }
 
 static void on_control(void *arg, bool is_pong, struct slice bytes)

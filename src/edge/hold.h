@@ -54,6 +54,7 @@ struct hold {
     bool joined : 1;
     bool full : 1;     /* too many of its own events wait */
     bool outgoing : 1; /* opened by the application's fetch */
+    bool failed : 1;   /* LEFT because of the peer's mistake: goes when its events are done */
     bool missed : 1;   /* messages were dropped since its queue was empty */
 };
 

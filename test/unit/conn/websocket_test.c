@@ -16,6 +16,7 @@ struct ear {
     int pause_after;      /* messages; 0: never */
     bool release_on_fact; /* after closed() and failed(), as an owner usually does */
     bool terminate_on_message;
+    bool be_patient; /* when it failed */
 };
 
 static struct loop *loop;
@@ -77,6 +78,8 @@ static void on_failed(void *arg, int err)
     struct ear *e = arg;
 
     tell(e, "failed", slice_str(err_label(err)));
+    if (e->be_patient)
+        websocket_be_patient(e->transport);
     if (e->release_on_fact)
         let_go(e);
 }
@@ -420,7 +423,7 @@ TEST(the_owner_may_end_it_while_it_looks_at_a_joined_message)
 
 /* --- pings --- */
 
-TEST(pings_that_come_together_get_one_pong_the_newest)
+TEST(pings_that_come_together_get_their_pongs)
 {
     CLEANUP(buf_done) struct buf b;
 
@@ -428,9 +431,22 @@ TEST(pings_that_come_together_get_one_pong_the_newest)
     add_frame(&b, PING, SLICE("old"));
     add_frame(&b, PING, SLICE("new"));
     peer_say(&peer, buf_slice(&b));
-    peer_expect(&peer, SLICE("\x8a\x03new"));
+    peer_expect(&peer, SLICE("\x8a\x03old\x8a\x03new"));
     say(PING, SLICE(""));
     peer_expect(&peer, SLICE("\x8a\x00"));
+}
+
+TEST(of_very_many_pings_at_once_the_newest_is_answered_for_all)
+{
+    CLEANUP(buf_done) struct buf b;
+
+    buf_init(&b, 4096);
+    for (int i = 0; i < 200; i++)
+        add_frame(&b, PING, SLICE("a"));
+    add_frame(&b, PING, SLICE("z"));
+    peer_say(&peer, buf_slice(&b));
+    assert_int_equal(peer_heard(&peer).n, 65 * 3);
+    assert_int_equal(peer_heard(&peer).p[65 * 3 - 1], 'z');
 }
 
 TEST(a_flood_of_pings_from_who_does_not_read_stays_bounded)
@@ -602,6 +618,36 @@ TEST(a_broken_protocol_is_told_with_its_row_and_the_peer_gets_the_code)
     expect_told(&ear, "");
 }
 
+TEST(a_patient_owner_says_more_before_the_peer_hears_of_its_mistake)
+{
+    ear.release_on_fact = false;
+    ear.be_patient = true;
+    say(0x83, SLICE("?"));
+    say(TEXT, SLICE("ignored"));
+    expect_told(&ear, "failed ws_opcode\n");
+    assert_int_equal(peer_heard(&peer).n, 0);
+    assert_int_equal(send_text(SLICE("last")), 0);
+    assert_int_equal(transport_close(ear.transport, 1000, SLICE("never mind")), 0);
+    peer_expect(&peer, SLICE("\x81\x04last\x88\x10\x03\xea"
+                             "unknown opcode"));
+    assert_true(peer.has_ended);
+    assert_int_equal(send_text(SLICE("more")), -ERR_CLOSED);
+    let_go(&ear);
+    expect_told(&ear, "");
+}
+
+TEST(patience_ends_with_a_release_and_with_the_closing_time)
+{
+    ear.release_on_fact = false;
+    ear.be_patient = true;
+    say(0x83, SLICE("?"));
+    expect_told(&ear, "failed ws_opcode\n");
+    loop_advance(loop, 10000);
+    expect_told(&ear, "gone \n");
+    assert_int_equal(send_text(SLICE("more")), -ERR_CLOSED);
+    let_go(&ear);
+}
+
 TEST(text_that_is_none_is_1007)
 {
     say(TEXT, SLICE("\xff"));
@@ -765,7 +811,8 @@ int main(void)
         FRESH(the_owner_may_end_it_while_it_looks_at_a_message),
         FRESH(the_owner_may_end_it_while_it_looks_at_a_kept_message),
         FRESH(the_owner_may_end_it_while_it_looks_at_a_joined_message),
-        FRESH(pings_that_come_together_get_one_pong_the_newest),
+        FRESH(pings_that_come_together_get_their_pongs),
+        FRESH(of_very_many_pings_at_once_the_newest_is_answered_for_all),
         FRESH(a_flood_of_pings_from_who_does_not_read_stays_bounded),
         FRESH(we_can_ping_too),
         FRESH(an_owner_who_wants_to_hears_pings_and_answers_them_itself),
@@ -782,6 +829,8 @@ int main(void)
         FRESH(a_lost_connection_is_1006),
         FRESH(an_end_without_close_is_1006),
         FRESH(a_broken_protocol_is_told_with_its_row_and_the_peer_gets_the_code),
+        FRESH(a_patient_owner_says_more_before_the_peer_hears_of_its_mistake),
+        FRESH(patience_ends_with_a_release_and_with_the_closing_time),
         FRESH(text_that_is_none_is_1007),
         FRESH(a_protocol_error_after_our_close_is_no_clean_end),
         FRESH(released_while_open_the_peer_gets_the_queue_and_no_close),

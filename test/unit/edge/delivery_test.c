@@ -307,6 +307,36 @@ TEST(a_peers_close_is_told_once_and_answered_by_the_worker)
     fake_die(&lab, &one, 0, 0, 0);
 }
 
+TEST(answers_go_before_the_close_for_a_mistake)
+{
+    uint64_t hold;
+
+    fake_serve(&lab, &one);
+    hold = lab_socket(&lab, &one, &client, IPC_HIBERNATE, "Room/1");
+    client_text(&client, "hi");
+    fake_expect(&lab, &one, "WS_MESSAGE hi\n");
+    client_frame(&client, 3, SLICE("?"));
+    fake_expect(&lab, &one, "WS_ERROR 1002\n");
+    assert_int_equal(peer_heard(&client).n, 0);
+    fake_send(&one, hold, "hello");
+    SAY(&one, ws_close, hold, 0, .code = 1000, .reason = SLICE("fine"));
+    peer_expect(&client, SLICE("\x81\x05hello\x88\x10\x03\xea"
+                               "unknown opcode"));
+    fake_ack(&one, lab.seq - 1, 2);
+    assert_int_equal(lab.edge->holds.used, 0);
+    peer_close(&client);
+
+    (void)lab_socket(&lab, &one, &client, IPC_HIBERNATE, "Room/1");
+    client_text(&client, "hi");
+    client_frame(&client, 3, SLICE("?"));
+    fake_expect(&lab, &one, "WS_MESSAGE hi\nWS_ERROR 1002\n");
+    fake_ack(&one, lab.seq - 1, 2);
+    assert_true(client_heard(&client, "unknown opcode"));
+    assert_int_equal(lab.edge->holds.used, 0);
+    peer_close(&client);
+    fake_die(&lab, &one, 0, 0, 0);
+}
+
 TEST(a_lost_connection_is_told_again_after_a_crash)
 {
     fake_serve(&lab, &one);
@@ -554,6 +584,7 @@ int main(void)
         T(an_automatic_answer_wakes_nobody),
         T(a_peers_close_is_told_once_and_answered_by_the_worker),
         T(a_lost_connection_is_told_again_after_a_crash),
+        T(answers_go_before_the_close_for_a_mistake),
         T(a_client_whose_events_pile_up_is_not_read),
         T(a_client_that_does_not_read_is_closed),
         T(or_it_misses_messages_and_is_told_so),
