@@ -160,10 +160,8 @@ function readOne(table, settings, origin, folder, options) {
 function finish(app, settings, { limits, websocket, egress, services, store, routes, origin, server }, where) {
   const { name, server: _, ...rest } = app;
   const folders = { state: join(settings.state, name), build_dir: join(settings.state, `.build/${name}`) };
-  const watch = [...app.watch, ...origin.watch];
-
   return {
-    name, ...rest, ...folders, watch, limits, websocket, egress, addresses: services, store, routes, where,
+    name, ...rest, ...folders, routes_files: origin.watch, limits, websocket, egress, addresses: services, store, routes, where,
     fastly: server?.fastly, origin: originOf(origin, server?.routes),
   };
 }

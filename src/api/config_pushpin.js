@@ -215,7 +215,8 @@ function httpsListener(conf, text, where, folder) {
 
 // port: what the command line says instead of all of them, "[ADDRESS:]PORT".
 function readListeners(conf, tree, folder, port) {
-  const http = port ? { text: port, where: '--port' } : conf.find('runner.http_port');
+  const own = conf.find('runner.http_port');
+  const http = port ? { text: port, where: '--port' } : own;
   const https = conf.find('runner.https_ports');
   const local = conf.find('runner.local_ports');
   const more = !port;
@@ -250,7 +251,8 @@ function readPublishing(conf, tree, offset) {
 
 // The highest level that Pushpin has still means debug.
 function readLevel(conf, tree, loglevel) {
-  const found = loglevel === undefined ? conf.number('runner.log_level') : { value: Number(loglevel), where: '--loglevel' };
+  const own = conf.number('runner.log_level');
+  const found = loglevel === undefined ? own : { value: Number(loglevel), where: '--loglevel' };
 
   if (found) tree.set('log.level', LEVELS[Math.min(Math.max(found.value, 0), LEVELS.length - 1)], found.where);
 }

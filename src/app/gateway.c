@@ -2,6 +2,7 @@
 
 #include "app/gateway_build.h"
 #include "app/gateway_options.h"
+#include "app/gateway_publish.h"
 #include "app/gateway_run.h"
 
 static int usage(const struct err_note *note)
@@ -25,5 +26,7 @@ int main(int argc, char **argv)
         puts("holdfast " HOLDFAST_VERSION);
         return EXIT_FINE;
     }
-    return o.command == COMMAND_BUILD ? gateway_build(&o) : gateway_run(&o);
+    if (o.command == COMMAND_BUILD)
+        return gateway_build(&o);
+    return o.command == COMMAND_PUBLISH ? gateway_publish(&o) : gateway_run(&o);
 }

@@ -1,5 +1,7 @@
 #include "app/gateway_config.h"
 
+#include <unistd.h>
+
 #include "app/gateway_json.h"
 #include "app/gateway_origin.h"
 #include "app/gateway_tool.h"
@@ -163,11 +165,15 @@ static struct config_app app_of(struct config *c, const json_t *o)
         .format = text_of(o, "format"),
         .build_dir = text_of(o, "build_dir"),
         .watch = texts_of(c, o, "watch"),
+        .routes_files = texts_of(c, o, "routes_files"),
         .build = json_object_get(o, "build"),
         .start = json_object_get(o, "start"),
+        .origin = json_object_get(o, "origin"),
         .durable_objects = json_object_get(o, "durable_objects"),
     };
 
+    if (app.edge.origin && !app.entry && !app.script)
+        app.edge.state_dir = NULL; /* nothing of it is kept */
     read_services(c, &app.edge, json_object_get(o, "service_targets"));
     return app;
 }
@@ -296,35 +302,62 @@ static void on_read(void *arg, bool ok, struct slice out, struct slice err)
     r->done(r->arg, c, buf_slice(&text));
 }
 
+/* Where Pushpin looks for its configuration; "" when there is none, and the options say all. */
+static const char *pushpin_config(void)
+{
+    static const char *const places[] = {"pushpin.conf", "/etc/pushpin/pushpin.conf"};
+
+    for (size_t i = 0; i < COUNT_OF(places); i++)
+        if (access(places[i], R_OK) == 0)
+            return places[i];
+    return "";
+}
+
+/* What is read: an application's path, or a configuration; "" for none but the options. */
+static const char *path_of(const struct options *o)
+{
+    const char *config = options_find(o, OPT_CONFIG);
+
+    if (config || o->path)
+        return config ? config : o->path;
+    return o->command == COMMAND_PUSHPIN ? pushpin_config() : "";
+}
+
+static size_t add_option(const char **words, size_t n, enum option option, const char *text)
+{
+    words[n++] = "--set";
+    words[n++] = options_spelling(option);
+    words[n++] = options_key(option);
+    words[n++] = options_kind(option);
+    words[n++] = text;
+    return n;
+}
+
 /* The reader's arguments: --config PATH, and --set OPTION KEY KIND TEXT for what the command line
  * says over the file. */
 static void make_words(const struct options *o, const struct paths *paths, const char **words)
 {
-    const char *config = options_find(o, OPT_CONFIG), *env = options_find(o, OPT_ENV);
+    const char *env = options_find(o, OPT_ENV);
     size_t n = 0;
 
     words[n++] = paths->worker;
     words[n++] = "--config";
-    words[n++] = config ? config : o->path;
-    if (config)
+    words[n++] = path_of(o);
+    if (!o->path)
         words[n++] = "--serve";
+    if (o->command == COMMAND_PUSHPIN)
+        words[n++] = "--pushpin";
     if (o->command == COMMAND_DEV)
         words[n++] = "--dev";
     if (env) {
         words[n++] = "--env";
         words[n++] = env;
     }
-    for (size_t i = 0; i < o->n; i++) {
-        enum option option = o->given[i].option;
-
-        if (!options_key(option))
-            continue;
-        words[n++] = "--set";
-        words[n++] = options_spelling(option);
-        words[n++] = options_key(option);
-        words[n++] = options_kind(option);
-        words[n++] = o->given[i].text;
-    }
+    for (size_t i = 0; i < o->n; i++)
+        if (options_key(o->given[i].option))
+            n = add_option(words, n, o->given[i].option, o->given[i].text);
+    if (options_find(o, OPT_PP_VERBOSE))
+        n = add_option(words, n, OPT_PP_LEVEL, "3");
     words[n] = NULL;
 }
 

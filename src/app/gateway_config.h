@@ -37,9 +37,11 @@ struct config_app {
     const char *format;       /* of that bundle */
     const char *build_dir;    /* where esbuild writes; need not exist */
     const char *const *watch; /* files besides the sources that say how it runs; NULL-terminated */
-    json_t *build;            /* loaders, alias, define… */
-    json_t *start;            /* START.config but for the format */
-    json_t *durable_objects;  /* [{binding, class, where}] */
+    const char *const *routes_files; /* read again when they change, in serve too; the same */
+    json_t *build;                   /* loaders, alias, define… */
+    json_t *start;                   /* START.config but for the format */
+    json_t *origin;                  /* edge.origin as it was read, or null */
+    json_t *durable_objects;         /* [{binding, class, where}] */
 };
 
 /* All text is owned by the document, all arrays by the config. Immutable once read. */

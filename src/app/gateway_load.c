@@ -87,6 +87,7 @@ static int complete(struct loaded_app *app, const struct config_app *from, const
 
     free(text);
     json_decref(start);
+    app->origin = from->origin;
     app->edge = from->edge;
     app->edge.config = buf_slice(&app->config);
     app->edge.script = buf_slice(&app->script);

@@ -10,6 +10,7 @@
 struct loaded_app {
     struct app_config edge; /* complete, good as long as the struct loaded */
     char **files;           /* what it was made of, absolute; NULL-terminated */
+    const json_t *origin;   /* what edge.origin was read from; the configuration's */
     struct buf config;
     struct buf script;
     struct buf map;

@@ -2,7 +2,14 @@
 
 #include <stdlib.h>
 
-enum { DEV = 1 << COMMAND_DEV, SERVE = 1 << COMMAND_SERVE, BUILD = 1 << COMMAND_BUILD, ALL = 0xff };
+enum {
+    DEV = 1 << COMMAND_DEV,
+    SERVE = 1 << COMMAND_SERVE,
+    BUILD = 1 << COMMAND_BUILD,
+    PUBLISH = 1 << COMMAND_PUBLISH,
+    PUSHPIN = 1 << COMMAND_PUSHPIN,
+    ALL = 0xff
+};
 enum kind { TEXT, LIST, COUNT, SWITCH };
 
 static const struct row {
@@ -30,13 +37,34 @@ static const struct {
                      ".js, .mjs or .ts\n"
                      "file, or a folder with wrangler.jsonc, wrangler.json or wrangler.toml."},
     [COMMAND_SERVE] =
-        {"serve", "serve --config FILE [options]",
-         "Runs the applications of a holdfast.toml (docs/configuration.md). `serve PATH` runs one\n"
-         "folder made by `holdfast build`."},
+        {"serve", "serve --config FILE | --routes FILE | --route LINE | PATH [options]",
+         "Runs the applications of a holdfast.toml (docs/configuration.md), or stands in front of\n"
+         "the origins of a Pushpin routes file (docs/grip.md), then by default at port 7999 and "
+         "with\n"
+         "publishing at 127.0.0.1:5561. `serve PATH` runs one folder made by `holdfast build`."},
     [COMMAND_BUILD] =
         {"build", "build PATH [--out DIR] [--env NAME]",
          "Bundles an application into a folder that `holdfast serve` runs without esbuild."},
+    [COMMAND_PUBLISH] =
+        {"publish", "publish CHANNEL [TEXT] [options]",
+         "Sends a message to everyone who is held on a channel. `@FILE` as the TEXT "
+         "reads a file."},
+    [COMMAND_PUSHPIN] = {"pushpin", "pushpin [options]",
+                         "Takes Pushpin's command line and files: pushpin.conf of the working "
+                         "folder or of\n"
+                         "/etc/pushpin unless --config names another. The same when the program is "
+                         "called pushpin."},
 };
+
+/* Short spellings. */
+static const struct {
+    char letter;
+    enum option option;
+} letters[] = {{'H', OPT_PUB_HEADER},
+               {'M', OPT_PUB_META},
+               {'u', OPT_PUB_USER},
+               {'B', OPT_PUB_BEARER},
+               {'m', OPT_PP_MERGE}};
 
 /* Edits (insert, drop, replace, swap is two) between two short names. */
 static size_t distance(const char *a, const char *b)
@@ -89,12 +117,19 @@ static int unknown_option(const struct options *o, const char *name, struct err_
                      commands[o->command].name);
 }
 
-static int find_row(const char *name, size_t n)
+/* The row of that name for this command; else one of another command, else -1. */
+static int find_row(const char *name, size_t n, enum command command)
 {
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        if (strlen(rows[i].name) == n && memcmp(rows[i].name, name, n) == 0)
+    int found = -1;
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (strlen(rows[i].name) != n || memcmp(rows[i].name, name, n) != 0)
+            continue;
+        if (rows[i].commands & (1u << command))
             return (int)i;
-    return -1;
+        found = (int)i;
+    }
+    return found;
 }
 
 static int check_count(const struct row *row, const char *text, struct err_note *note)
@@ -115,23 +150,16 @@ static int keep(struct options *o, enum option option, const char *text, struct 
     return 0;
 }
 
-/* One "--name", "--name=text" or "--name" "text" at argv[*at]; moves *at to its last word. */
-static int parse_option(int argc, char **argv, int *at, struct options *o, struct err_note *note)
+/* What a row's option is given at argv[*at], inline behind a "=" or as the next word. */
+static int take_value(int argc, char **argv, int *at, enum option option, const char *text,
+                      struct options *o, struct err_note *note)
 {
-    const char *name = argv[*at] + 2, *equals = strchr(name, '='),
-               *text = equals ? equals + 1 : NULL;
-    size_t n = equals ? (size_t)(equals - name) : strlen(name);
-    int found = find_row(name, n), r;
-    const struct row *row = &rows[MAX(found, 0)];
+    const struct row *row = &rows[option];
+    int r;
 
-    if (found < 0)
-        return unknown_option(o, name, note);
-    if (!(row->commands & (1u << o->command)))
-        return err_notef(note, -ERR_CONFIG, "--%s is no option of `holdfast %s`", row->name,
-                         commands[o->command].name);
     if (row->kind == SWITCH)
         return text ? err_notef(note, -ERR_CONFIG, "--%s takes no value", row->name)
-                    : keep(o, (enum option)found, "", note);
+                    : keep(o, option, "", note);
     if (!text && (*at + 1 == argc || strncmp(argv[*at + 1], "--", 2) == 0))
         return err_notef(note, -ERR_CONFIG, "--%s: expected %s behind it", row->name,
                          row->argument);
@@ -139,7 +167,33 @@ static int parse_option(int argc, char **argv, int *at, struct options *o, struc
         text = argv[++*at];
     if (row->kind == COUNT && (r = check_count(row, text, note)) < 0)
         return r;
-    return keep(o, (enum option)found, text, note);
+    return keep(o, option, text, note);
+}
+
+/* One "--name", "--name=text" or "--name" "text" at argv[*at]; moves *at to its last word. */
+static int parse_option(int argc, char **argv, int *at, struct options *o, struct err_note *note)
+{
+    const char *name = argv[*at] + 2, *equals = strchr(name, '='),
+               *text = equals ? equals + 1 : NULL;
+    size_t n = equals ? (size_t)(equals - name) : strlen(name);
+    int found = find_row(name, n, o->command);
+
+    if (found < 0)
+        return unknown_option(o, name, note);
+    if (!(rows[found].commands & (1u << o->command)))
+        return err_notef(note, -ERR_CONFIG, "--%s is no option of `holdfast %s`", rows[found].name,
+                         commands[o->command].name);
+    return take_value(argc, argv, at, (enum option)found, text, o, note);
+}
+
+/* One "-X" or "-X" "text". */
+static int parse_letter(int argc, char **argv, int *at, struct options *o, struct err_note *note)
+{
+    for (size_t i = 0; i < COUNT_OF(letters); i++)
+        if (argv[*at][1] == letters[i].letter && !argv[*at][2] &&
+            (rows[letters[i].option].commands & (1u << o->command)))
+            return take_value(argc, argv, at, letters[i].option, NULL, o, note);
+    return err_notef(note, -ERR_CONFIG, "unknown option %s; options begin with --", argv[*at]);
 }
 
 static int parse_word(const char *word, struct options *o, struct err_note *note)
@@ -150,9 +204,15 @@ static int parse_word(const char *word, struct options *o, struct err_note *note
                 o->command = (enum command)i;
         if (o->command == COMMAND_NONE)
             return err_notef(note, -ERR_CONFIG,
-                             "unknown command `%s`; expected dev, serve or build", word);
+                             "unknown command `%s`; expected dev, serve, build or publish", word);
         return 0;
     }
+    if (o->command == COMMAND_PUBLISH && o->path && !o->text) {
+        o->text = word;
+        return 0;
+    }
+    if (o->command == COMMAND_PUSHPIN)
+        return err_notef(note, -ERR_CONFIG, "`%s`: expected options only", word);
     if (o->path)
         return err_notef(note, -ERR_CONFIG, "`%s`: expected one PATH, there is `%s` already", word,
                          o->path);
@@ -160,17 +220,48 @@ static int parse_word(const char *word, struct options *o, struct err_note *note
     return 0;
 }
 
+static int check_serve(const struct options *o, struct err_note *note)
+{
+    const bool config = options_find(o, OPT_CONFIG) != NULL,
+               routes = options_find(o, OPT_ROUTES) || options_find(o, OPT_ROUTE);
+
+    if (o->path ? config || routes : !config && !routes)
+        return err_notef(note, -ERR_CONFIG,
+                         "serve: expected --config FILE, --routes FILE, --route LINE or the PATH "
+                         "of a built bundle");
+    return 0;
+}
+
+static int check_publish(const struct options *o, struct err_note *note)
+{
+    const bool is_bare = options_find(o, OPT_PUB_HINT) || options_find(o, OPT_PUB_CLOSE);
+
+    if (!o->path)
+        return err_notef(note, -ERR_CONFIG, "publish: expected a CHANNEL and a TEXT");
+    if (!o->text == !is_bare)
+        return err_notef(note, -ERR_CONFIG,
+                         "publish: expected a TEXT behind the channel, or --hint or --close "
+                         "instead");
+    return 0;
+}
+
 static int check_complete(const struct options *o, struct err_note *note)
 {
-    bool config = options_find(o, OPT_CONFIG) != NULL;
-
-    if (o->command == COMMAND_NONE)
+    switch (o->command) {
+    case COMMAND_NONE:
         return err_notef(note, -ERR_CONFIG,
-                         "expected a command: dev, serve or build (`holdfast --help`)");
-    if (o->command == COMMAND_SERVE && config == (o->path != NULL))
-        return err_notef(note, -ERR_CONFIG,
-                         "serve: expected either --config FILE or the PATH of a built bundle");
-    if (o->command != COMMAND_SERVE && !o->path)
+                         "expected a command: dev, serve, build or publish (`holdfast --help`)");
+    case COMMAND_SERVE:
+        return check_serve(o, note);
+    case COMMAND_PUBLISH:
+        return check_publish(o, note);
+    case COMMAND_PUSHPIN:
+        return 0;
+    case COMMAND_DEV:
+    case COMMAND_BUILD:
+        break;
+    }
+    if (!o->path)
         return err_notef(note, -ERR_CONFIG,
                          "%s: expected the PATH of an application (a .js, .mjs or .ts file, or a "
                          "folder with a wrangler file)",
@@ -183,22 +274,35 @@ static bool is_short(const char *word, const char *letter, const char *name)
     return strcmp(word, letter) == 0 || strcmp(word, name) == 0;
 }
 
+static bool is_pushpin(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+
+    return strcmp(slash ? slash + 1 : program, "pushpin") == 0;
+}
+
 int options_parse(int argc, char **argv, struct options *ret, struct err_note *note)
 {
-    struct options o = {0};
+    struct options o = {.command =
+                            argc > 0 && is_pushpin(argv[0]) ? COMMAND_PUSHPIN : COMMAND_NONE};
+    bool only_words = false;
     int r = 0;
 
     for (int i = 1; i < argc && r >= 0 && !o.help && !o.version; i++) {
         const char *word = argv[i];
 
-        if (is_short(word, "-h", "--help"))
+        if (only_words)
+            r = parse_word(word, &o, note);
+        else if (strcmp(word, "--") == 0)
+            only_words = true;
+        else if (is_short(word, "-h", "--help"))
             o.help = true;
         else if (is_short(word, "-v", "--version"))
             o.version = true;
         else if (strncmp(word, "--", 2) == 0 && word[2])
             r = parse_option(argc, argv, &i, &o, note);
         else if (word[0] == '-' && word[1])
-            r = err_notef(note, -ERR_CONFIG, "unknown option %s; options begin with --", word);
+            r = parse_letter(argc, argv, &i, &o, note);
         else
             r = parse_word(word, &o, note);
     }
@@ -255,11 +359,13 @@ static void print_option(FILE *out, const struct row *row)
 void options_help(FILE *out, enum command command)
 {
     (void)fputs("Holdfast holds connections so that code can come and go.\n", out);
-    for (enum command c = COMMAND_DEV; c <= COMMAND_BUILD; c++)
+    for (enum command c = COMMAND_DEV; c <= COMMAND_PUSHPIN; c++)
         if (command == COMMAND_NONE || command == c)
             (void)fprintf(out, "\nholdfast %s\n%s\n", commands[c].usage, commands[c].help);
     (void)fputs("\nOptions:\n", out);
     for (size_t i = 0; i < COUNT_OF(rows); i++)
-        if (command == COMMAND_NONE || (rows[i].commands & (1u << command)))
+        if (rows[i].commands & (command == COMMAND_NONE ? DEV | SERVE | BUILD : 1u << command))
             print_option(out, &rows[i]);
+    if (command == COMMAND_NONE)
+        (void)fputs("\n`holdfast publish --help` lists the options of publish.\n", out);
 }

@@ -12,7 +12,14 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-enum command { COMMAND_NONE, COMMAND_DEV, COMMAND_SERVE, COMMAND_BUILD };
+enum command {
+    COMMAND_NONE,
+    COMMAND_DEV,
+    COMMAND_SERVE,
+    COMMAND_BUILD,
+    COMMAND_PUBLISH,
+    COMMAND_PUSHPIN, /* Pushpin's own command line; also when the program is called by that name */
+};
 
 enum option {
 #define OPT(symbol, ...) OPT_##symbol,
@@ -21,7 +28,7 @@ enum option {
     OPT_COUNT
 };
 
-enum { OPT_GIVEN_MAX = 64 };
+enum { OPT_GIVEN_MAX = 256 };
 
 /* What the program exits with. */
 enum {
@@ -32,7 +39,8 @@ enum {
 
 struct options {
     enum command command;
-    const char *path; /* NULL when none was given */
+    const char *path; /* NULL when none was given; of publish: the channel */
+    const char *text; /* what is published; NULL when none was given */
     bool help;
     bool version;
     /* What was given, in order. Borrowed from argv. A switch has no text. */

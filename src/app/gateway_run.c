@@ -8,6 +8,7 @@
  */
 #include "app/gateway_run.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ struct run {
     struct certificate_files local; /* what --https made */
     struct tls_certificate local_certificate;
     uint16_t *ports; /* of config->listen, as the system gave them */
+    uint16_t control_port;
     struct signals *signals;
     struct watcher *watcher;
     struct loading *loading;
@@ -93,21 +95,29 @@ static bool is_secure(const struct config_address *at)
     return at->certificates || at->is_local;
 }
 
+/* A line of standard output: `ready` for the public, `control` for metrics and publishing. */
+static void print_address(const char *word, const struct config_address *at, uint16_t port)
+{
+    const bool v6 = strchr(at->host, ':') != NULL;
+
+    if (at->path)
+        printf("%s %s\n", word, at->host);
+    else
+        printf("%s http%s://%s%s%s:%u\n", word, is_secure(at) ? "s" : "", v6 ? "[" : "", at->host,
+               v6 ? "]" : "", port);
+}
+
 static void announce(struct run *r)
 {
     const struct config *c = r->loaded->config;
 
     r->is_ready = true;
-    for (size_t i = 0; i < c->n_listen; i++) {
-        const struct config_address *at = &c->listen[i];
-        const bool v6 = strchr(at->host, ':') != NULL;
-
-        if (at->path)
-            printf("ready %s\n", at->host);
-        else
-            printf("ready http%s://%s%s%s:%u\n", is_secure(at) ? "s" : "", v6 ? "[" : "", at->host,
-                   v6 ? "]" : "", r->ports[i]);
-    }
+    if (c->control.host)
+        print_address("control", &c->control, r->control_port);
+    for (size_t i = 0; i < c->n_listen; i++)
+        print_address("ready", &c->listen[i], r->ports[i]);
+    if (r->options->command == COMMAND_PUSHPIN)
+        puts("started"); /* what the Fastly CLI waits for */
     (void)fflush(stdout);
 }
 
@@ -173,8 +183,6 @@ static int make_edges(struct run *r, const struct loaded *x, struct err_note *no
         result = r->edges[r->n] ? 0 : -ERR_CONFIG;
     }
     mem_free(apps);
-    if (result >= 0)
-        edge_introduce(r->edges, r->n);
     return result;
 }
 
@@ -248,23 +256,47 @@ static int make_locals(struct run *r, const struct config *c, struct err_note *n
 
 static int listen_all(struct run *r, const struct config *c, struct err_note *note)
 {
-    uint16_t control = 0;
     int result = make_locals(r, c, note);
 
     tls_seed_make(r->loops[0], &r->tls_seed);
-
     r->ports = mem_new(c->n_listen * sizeof *r->ports);
     for (size_t i = 0; i < c->n_listen && result >= 0; i++)
         result = listen_at(r, EDGE_PUBLIC, &c->listen[i], &r->ports[i], note);
     if (result >= 0 && c->control.host)
-        result = listen_at(r, EDGE_CONTROL, &c->control, &control, note);
+        result = listen_at(r, EDGE_CONTROL, &c->control, &r->control_port, note);
     return result;
+}
+
+/* The folder of a socket file that ZeroMQ makes; when it cannot be, binding it says so. */
+static void make_ipc_folder(const char *spec)
+{
+    struct err_note ignored = {0};
+    char *path = strncmp(spec, "ipc://", 6) == 0 ? text_format("%s", spec + 6) : NULL,
+         *slash = path ? strrchr(path, '/') : NULL;
+
+    if (slash && slash > path) {
+        *slash = 0;
+        (void)folder_make(path, &ignored);
+    }
+    mem_free(path);
+}
+
+static void make_ipc_folders(const struct zmq_options *z)
+{
+    const char *const *const lists[] = {z->pull, z->sub_connect ? NULL : z->sub, z->stats};
+
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        for (size_t n = 0; lists[i] && lists[i][n]; n++)
+            make_ipc_folder(lists[i][n]);
+    if (z->command)
+        make_ipc_folder(z->command);
 }
 
 static int make_folders(const struct config *c, struct err_note *note)
 {
+    make_ipc_folders(&c->grip.zmq);
     for (size_t i = 0; i < c->n_apps; i++)
-        if (folder_make(c->apps[i].edge.state_dir, note) < 0)
+        if (c->apps[i].edge.state_dir && folder_make(c->apps[i].edge.state_dir, note) < 0)
             return -ERR_OS;
     return 0;
 }
@@ -282,27 +314,33 @@ static void start_threads(struct run *r)
             abort();
 }
 
-/* All or nothing can fail only here; afterwards the program runs until it is told to stop. */
+static int open_all(struct run *r, const struct loaded *x, struct err_note *note)
+{
+    int result;
+
+    if ((result = make_folders(x->config, note)) < 0 || (result = make_edges(r, x, note)) < 0)
+        return result;
+    return listen_all(r, x->config, note);
+}
+
+/* All or nothing can fail only here; afterwards the program runs until it is told to stop. Workers
+ * start when the addresses are ours. */
 static void open_edges(struct run *r, struct loaded *take_x)
 {
     struct err_note note = {0};
 
     r->log = stderr_log(take_x->config->log_level, take_x->config->log_form);
-    if (make_folders(take_x->config, &note) < 0 || make_edges(r, take_x, &note) < 0) {
+    if (open_all(r, take_x, &note) < 0) {
         loaded_free(take_x);
         stop(r, say(&note));
         return;
     }
     r->loaded = take_x;
-    int result = listen_all(r, take_x->config, &note);
-
+    edge_introduce(r->edges, r->n);
     start_threads(r);
     for (size_t i = 0; i < take_x->config->n_apps; i++)
         r->apps_awaited += is_dev(r) && take_x->apps[i].script.n > 0;
-    if (result < 0)
-        stop(r, say(&note));
-    else
-        announce_when_ready(r);
+    announce_when_ready(r);
 }
 
 /* --- loading, and loading again ----------------------------------------------------------------
@@ -310,23 +348,31 @@ static void open_edges(struct run *r, struct loaded *take_x)
 
 static void load(struct run *r);
 
+static void watch_app(struct run *r, const struct config_app *app, const struct loaded_app *loaded)
+{
+    for (char **file = loaded->files; is_dev(r) && *file; file++)
+        watcher_add(r->watcher, *file);
+    for (const char *const *file = app->routes_files; file && *file; file++)
+        watcher_add(r->watcher, *file);
+}
+
+/* Sources in dev; routes, and the keys they name, always. */
 static void watch_files(struct run *r, const struct loaded *x)
 {
     if (!r->watcher)
         return;
-    watcher_any(r->watcher, x == NULL);
+    watcher_any(r->watcher, is_dev(r) && x == NULL);
     if (!x)
         return;
     watcher_clear(r->watcher);
     for (size_t i = 0; i < x->config->n_apps; i++)
-        for (char **file = x->apps[i].files; *file; file++)
-            watcher_add(r->watcher, *file);
+        watch_app(r, &x->config->apps[i], &x->apps[i]);
 }
 
 static bool is_same(const struct loaded_app *a, const struct loaded_app *b)
 {
     return slice_eq(a->edge.script, b->edge.script) && slice_eq(a->edge.config, b->edge.config) &&
-           slice_eq(a->edge.map, b->edge.map);
+           slice_eq(a->edge.map, b->edge.map) && json_equal(a->origin, b->origin);
 }
 
 static const struct loaded_app *find_loaded(const struct loaded *x, const char *name)
@@ -351,16 +397,17 @@ static void reload_app(struct run *r, const struct loaded_app *app)
                   F_NAME("why", note.text[0] ? note.text
                                              : "applications come and go with a restart only"));
     else
-        log_event(&r->log, LOG_INFO, "app.reload", F_NAME("app", app->edge.name));
+        log_event(&r->log, LOG_INFO, "app.reload", F_NAME("app", app->edge.name),
+                  F_UINT("routes", app->edge.origin ? app->edge.origin->n_routes : 0));
 }
 
 /* What the edges were made with cannot change under them. */
 static void check_fixed(struct run *r, const struct config *new)
 {
-    static const char *const fixed[] = {"listen",         "threads", "control",
-                                        "state",          "sandbox", "max_connections",
-                                        "goodbye_ms",     "log",     "max_connections_per_client",
-                                        "trusted_proxies"};
+    static const char *const fixed[] = {"listen",          "threads", "control",
+                                        "state",           "sandbox", "max_connections",
+                                        "goodbye_ms",      "log",     "max_connections_per_client",
+                                        "trusted_proxies", "grip"};
 
     for (size_t i = 0; i < COUNT_OF(fixed); i++)
         if (!json_equal(json_object_get(r->loaded->config->doc, fixed[i]),
@@ -415,7 +462,8 @@ static void on_loaded(void *arg, struct loaded *take_x, struct slice text)
         reload(r, take_x);
     else
         log_event(&r->log, LOG_WARN, "app.unchanged",
-                  F_NAME("why", "the new code cannot be built"));
+                  F_NAME("why", is_dev(r) ? "the new code cannot be built"
+                                          : "the new configuration is wrong"));
     if (r->is_stale && !r->stops)
         load(r);
 }
@@ -460,12 +508,34 @@ static void raise_descriptors(void)
     }
 }
 
+/* Everything that goes to standard error goes there. */
+static int log_to(const char *path, struct err_note *note)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+
+    if (fd < 0)
+        return err_notef(note, -ERR_OS, "cannot write the log %s: %m", path);
+    (void)dup2(fd, STDERR_FILENO);
+    (void)close(fd);
+    return 0;
+}
+
+/* dev needs it; elsewhere routes that change are just not noticed without. */
+static int begin_watching(struct run *r, struct err_note *note)
+{
+    if (options_find(r->options, OPT_WATCH))
+        return 0;
+    r->watcher = watcher_open(r->loops[0], on_changed, r, note);
+    return r->watcher || !is_dev(r) ? 0 : -ERR_OS;
+}
+
 static int begin(struct run *r, struct err_note *note)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    int result = paths_find(&r->paths, note);
+    const char *logfile = options_find(r->options, OPT_PP_LOGFILE);
+    int result = logfile ? log_to(logfile, note) : 0;
 
-    if (result < 0)
+    if (result < 0 || (result = paths_find(&r->paths, note)) < 0)
         return result;
     raise_descriptors();
     r->loops[0] = loop_new();
@@ -473,11 +543,7 @@ static int begin(struct run *r, struct err_note *note)
         r->signals = signals_open(r->loops[0], numbers, COUNT_OF(numbers), on_signal, r);
     if (!r->signals)
         return err_notef(note, -ERR_OS, "cannot start: %m");
-    if (is_dev(r) && !options_find(r->options, OPT_WATCH)) {
-        r->watcher = watcher_open(r->loops[0], on_changed, r, note);
-        result = r->watcher ? 0 : -ERR_OS;
-    }
-    return result;
+    return begin_watching(r, note);
 }
 
 static void end(struct run *r)

@@ -192,18 +192,36 @@ void log_write(const struct log *log, enum log_level level, const char *event,
 
 /* --- console --- */
 
-/* Newlines and tabs stay; an escape sequence would let a program, or its peer, write on the
- * terminal. */
-static void add_plain(struct buf *out, struct slice s)
+/* Bytes of the colour or style ("ESC [ 1;31 m") that s begins with, 0 when it does not. */
+static size_t style_bytes(struct slice s)
+{
+    size_t n = 2;
+
+    if (!slice_starts(s, SLICE("\x1b[")))
+        return 0;
+    while (n < s.n && ((s.p[n] >= '0' && s.p[n] <= '9') || s.p[n] == ';' || s.p[n] == ':'))
+        n++;
+    return n < s.n && s.p[n] == 'm' ? n + 1 : 0;
+}
+
+/* Newlines and tabs stay, on a terminal colours and styles too; any other escape sequence would let
+ * a program, or its peer, write all over it. */
+static void add_plain(struct buf *out, struct slice s, bool color)
 {
     for (size_t i = 0; i < s.n; i++) {
         const uint8_t c = s.p[i];
+        const size_t style = color ? style_bytes(slice_sub(s, i, s.n - i)) : 0;
+        int r;
 
-        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
-            if (buf_addf(out, "\\x%02x", c) < 0)
-                return;
-        } else if (buf_add_byte(out, c) < 0)
+        if (style)
+            r = buf_add(out, slice_sub(s, i, style));
+        else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+            r = buf_addf(out, "\\x%02x", c);
+        else
+            r = buf_add_byte(out, c);
+        if (r < 0)
             return;
+        i += style ? style - 1 : 0;
     }
 }
 
@@ -216,15 +234,15 @@ static void console_human(struct buf *out, const struct log *log, enum log_level
     (void)slice_split(&text, '\n', &first);
     if (color && level != LOG_INFO)
         (void)buf_add(out, slice_str(color_of(level)));
-    add_plain(out, first);
+    add_plain(out, first, color);
     if (where.n) {
         (void)buf_add(out, color ? SLICE("\x1b[0m  \x1b[2m") : SLICE("  ("));
-        add_plain(out, where);
+        add_plain(out, where, false);
         (void)buf_add(out, color ? SLICE("\x1b[0m") : SLICE(")"));
     }
     if (text.n) {
         (void)buf_add_byte(out, '\n');
-        add_plain(out, text);
+        add_plain(out, text, color);
     }
     if (color)
         (void)buf_add(out, SLICE("\x1b[0m"));

@@ -4,7 +4,7 @@
  * and gives every sibling its own end of a pipe to them).
  *
  * How a program uses it: one loop per thread; edge_new() for each loop, all on the main thread;
- * edge_introduce() once; edge_listen() on each; then run the loops, each on its thread. After that
+ * edge_listen() on each; edge_introduce() once; then run the loops, each on its thread. After that
  * an edge is touched from its own loop only; the verbs below say when another thread may call them.
  *
  * Nothing here reads a configuration file: an application arrives as a struct app_config.
@@ -340,7 +340,8 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
 /* After edge_stop() is done, with its loop at rest; siblings before edge 0. NULL is nothing. */
 void edge_free(struct edge *e);
 
-/* Tells count edges of each other; edges[i] has index i. Needed for one edge also. */
+/* Tells count edges of each other, and starts the workers that are to run from the beginning;
+ * edges[i] has index i. Needed for one edge also. */
 void edge_introduce(struct edge *const *edges, unsigned count);
 
 enum edge_door {

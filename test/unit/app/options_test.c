@@ -49,6 +49,35 @@ TEST(options_that_may_be_repeated_keep_their_order)
     assert_string_equal(options_find(&o, OPT_ALLOW), "b");
 }
 
+TEST(options_of_one_name_are_the_commands_own)
+{
+    struct options o;
+
+    assert_int_equal(parse(&o, "pushpin", "--port", "localhost:7999", "-m"), 0);
+    assert_string_equal(options_find(&o, OPT_PP_PORT), "localhost:7999");
+    assert_null(options_find(&o, OPT_PORT));
+    assert_string_equal(options_key(OPT_PP_PORT), "pushpin.port");
+    assert_int_equal(parse(&o, "publish", "--id=1", "room", "hello"), 0);
+    assert_string_equal(options_find(&o, OPT_PUB_ID), "1");
+    assert_string_equal(o.path, "room");
+    assert_string_equal(o.text, "hello");
+    assert_int_equal(parse(&o, "publish", "--", "room", "-1"), 0);
+    assert_string_equal(o.text, "-1");
+}
+
+TEST(options_are_pushpins_when_the_program_is_called_so)
+{
+    char *argv[] = {(char *)"/usr/bin/pushpin", (char *)"--config=p.conf", (char *)"--verbose",
+                    NULL};
+    struct options o;
+
+    note = (struct err_note){0};
+    assert_int_equal(options_parse(3, argv, &o, &note), 0);
+    assert_int_equal(o.command, COMMAND_PUSHPIN);
+    assert_string_equal(options_find(&o, OPT_CONFIG), "p.conf");
+    assert_non_null(options_find(&o, OPT_PP_VERBOSE));
+}
+
 TEST(options_help_needs_nothing_else)
 {
     struct options o;
@@ -63,7 +92,7 @@ TEST(options_help_needs_nothing_else)
 
 TEST(options_that_are_wrong_say_what_was_expected)
 {
-    refuse(NULL, NULL, NULL, NULL, "expected a command: dev, serve or build");
+    refuse(NULL, NULL, NULL, NULL, "expected a command: dev, serve, build or publish");
     refuse("run", NULL, NULL, NULL, "unknown command `run`");
     refuse("dev", NULL, NULL, NULL, "expected the PATH");
     refuse("dev", "a", "b", NULL, "expected one PATH");
@@ -74,8 +103,16 @@ TEST(options_that_are_wrong_say_what_was_expected)
     refuse("dev", "a", "--out", "x", "no option of `holdfast dev`");
     refuse("dev", "a", "--no-watch=1", NULL, "takes no value");
     refuse("dev", "a", "-p", NULL, "options begin with --");
-    refuse("serve", NULL, NULL, NULL, "either --config FILE or the PATH");
-    refuse("serve", "a", "--config", "b", "either --config FILE or the PATH");
+    refuse("serve", NULL, NULL, NULL, "--config FILE, --routes FILE, --route LINE or the PATH");
+    refuse("serve", "a", "--route", "* test", "--config FILE, --routes FILE");
+    refuse("publish", NULL, NULL, NULL, "expected a CHANNEL and a TEXT");
+    refuse("publish", "c", NULL, NULL, "--hint or --close");
+    refuse("publish", "c", "text", "--hint", "--hint or --close");
+    refuse("publish", "c", "text", "-X", "unknown option -X");
+    refuse("publish", "c", "text", "--port=1", "no option of `holdfast publish`");
+    refuse("pushpin", "routes", NULL, NULL, "expected options only");
+    refuse("pushpin", "--port", NULL, NULL, "expected [ADDRESS:]PORT behind it");
+    refuse("serve", "a", "--config", "b", "--config FILE, --routes FILE, --route LINE or the PATH");
 }
 
 int main(void)
@@ -83,6 +120,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_take_values_in_both_spellings),
         cmocka_unit_test(options_that_may_be_repeated_keep_their_order),
+        cmocka_unit_test(options_of_one_name_are_the_commands_own),
+        cmocka_unit_test(options_are_pushpins_when_the_program_is_called_so),
         cmocka_unit_test(options_help_needs_nothing_else),
         cmocka_unit_test(options_that_are_wrong_say_what_was_expected),
     };
