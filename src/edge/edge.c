@@ -21,6 +21,7 @@
 #include "edge/inbound.h"
 #include "edge/link.h"
 #include "edge/pages.h"
+#include "edge/relay.h"
 #include "edge/settings.h"
 #include "edge/target.h"
 #include "io/listen.h"
@@ -728,6 +729,7 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
         e->admit = admit_new(o->max_per_client);
     e->crowd.due = on_crowd_due;
     e->sockets = websocket_pool_new(loop);
+    e->relay = relay_new(e, &o->grip);
     slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
     slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
     if (o->access_log)

@@ -39,6 +39,7 @@ struct fleet;
 struct http1_server;
 struct link;
 struct listener;
+struct relay;
 struct settings;
 
 struct edge_stats {
@@ -173,6 +174,7 @@ struct edge {
     size_t n_apps;
     struct slots holds;
     struct websocket_pool *sockets;
+    struct relay *relay; /* publishing */
     struct slots inbounds;
     struct edge_listener listeners[EDGE_LISTENERS];
     size_t n_listeners;

@@ -11,6 +11,7 @@
 #include "edge/fleet.h"
 #include "edge/hold.h"
 #include "edge/link.h"
+#include "edge/relay.h"
 #include "edge/settings.h"
 #include "edge/target.h"
 #include "io/stream.h"
@@ -47,6 +48,7 @@ static struct edge_stats snapshot(const struct edge *e)
         s.connections += (int64_t)h->open;
         s.requests_refused += h->refused;
     }
+    relay_count(e->relay, &s);
     s.pings = websocket_pool_stats(e->sockets)->pings;
     s.silent = websocket_pool_stats(e->sockets)->silent;
     s.deflated = websocket_pool_stats(e->sockets)->deflated;

@@ -17,9 +17,13 @@
 #include "base/bytes.h"
 
 struct edge;
+struct edge_stats;
+struct grip_format;
+struct grip_item;
 struct grip_items;
 struct grip_options;
 struct hub;
+struct list;
 struct rate;
 struct relay;
 
@@ -38,12 +42,23 @@ int relay_publish(struct edge *e, const struct grip_items *items);
 /* Forgets all ids and has all holds refreshed, on all edges. */
 void relay_recover(struct edge *e);
 
-/* For subscriber.c. */
+/* Fills the numbers of the hub and the rates in. */
+void relay_count(const struct relay *r, struct edge_stats *ret);
+
+/* --- for subscriber.c --- */
+
 struct hub *relay_hub(struct relay *r);
 /* The rate that the routes of that id share; NULL: unlimited. Lives as long as the relay. */
 struct rate *relay_rate(struct relay *r, struct slice route_id);
-/* The hub has work. Idempotent, cheap. */
+/* The hub, or `resumed`, has work. Idempotent, cheap. */
 void relay_wake(struct relay *r);
+/* Subscribers that are to be told what waited for them. */
+struct list *relay_resumed(struct relay *r);
+/* A channel is known here, or not any more. */
+void relay_known(struct relay *r, struct slice channel, bool is_known);
+/* The weight of an item's delivery. */
+uint32_t relay_weight(const struct relay *r, const struct grip_item *item,
+                      const struct grip_format *format);
 
 /*
  * Tells known(arg, channel, true) when somebody subscribes to a channel that nobody on any edge

@@ -4,8 +4,9 @@
  *
  *   hub ─► subscription ─► rate of the route ─► paused? queue ─► filters ─► prev-id ─► ops
  *
- * Embedded in its owner's struct. All facts come from the loop, never from inside a verb; none
- * comes after subscriber_done(). A subscriber is 56 bytes, a subscription 80 and its names.
+ * Embedded in its owner's struct, whose memory stays until the reap phase after subscriber_done().
+ * All facts come from the loop, never from inside a verb; none comes after subscriber_done(). A
+ * subscriber is 56 bytes, a subscription 96 and its names.
  *
  * Bounds: `max` channels (of the origin's making; implicit ones do not count); while paused,
  * SUBSCRIBER_QUEUE items: the next ones are dropped and counted, or, on a channel with prev-id, the
@@ -18,8 +19,11 @@
 #include "wire/grip_words.h"
 
 struct edge;
+struct hub_ops;
+struct paced;
 struct subscriber;
 struct subscription;
+struct subscriber_queue;
 struct rate;
 
 enum {
@@ -64,7 +68,7 @@ struct subscriber {
     struct subscription *first;     /* in the order they were added */
     struct subscriber_queue *queue; /* NULL: not paused, nothing waits */
     struct rate *rate;              /* of the route; NULL: unlimited */
-    char *meta;                     /* "name\0value\0"…; NULL: none */
+    struct span meta;               /* "name\0value\0"… */
     uint8_t kind;                   /* enum grip_kind */
     uint8_t n, max;                 /* subscriptions that count */
 };
@@ -99,6 +103,9 @@ int subscriber_add(struct subscriber *s, struct slice channel, const struct subs
 bool subscriber_remove(struct subscriber *s, struct slice channel);
 bool subscriber_has(const struct subscriber *s, struct slice channel);
 
+/* One of its channels has that filter. */
+bool subscriber_filters_by(const struct subscriber *s, enum grip_filter filter);
+
 /* A new set instead of the old: between the two, those that are added again stay without a gap;
  * subscriber_replaced() removes the others (not the implicit ones). */
 void subscriber_replace(struct subscriber *s);
@@ -118,6 +125,8 @@ bool subscriber_conflicts(struct subscriber *s);
 /* The channels with prev-id, for Grip-Last: start with *it = NULL; false at the end. */
 bool subscriber_prev_next(const struct subscriber *s, const struct subscription **it,
                           struct slice *ret_channel, struct slice *ret_prev_id);
+/* The newest id the subscriber heard on that channel; false: it has no prev-id. */
+bool subscriber_prev_id(const struct subscriber *s, struct slice channel, struct slice *ret_id);
 /* Every channel had an item (send) since the last time that this was true; then it begins anew. */
 bool subscriber_all_heard(struct subscriber *s);
 
@@ -133,5 +142,12 @@ void subscriber_resume(struct subscriber *s);
 /* What waits is dropped. */
 void subscriber_drop(struct subscriber *s);
 bool subscriber_is_paused(const struct subscriber *s);
+
+/* --- for relay.c --- */
+
+extern const struct hub_ops subscriber_hub_ops;
+void subscriber_paced(struct paced *p); /* its rate lets it through */
+/* Tells those that were resumed (a list of theirs) what waited, in turn. */
+void subscribers_resume(struct list *resumed);
 
 #endif
