@@ -14,6 +14,7 @@ static void free_publication(struct msg *m)
 
     payload_done(&p->ws);
     blob_unref(p->stream);
+    blob_unref(p->chunked);
     mem_free(p);
 }
 

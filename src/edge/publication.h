@@ -14,6 +14,8 @@ struct publication {
     struct grip_item item; /* a copy; it points into this allocation */
     struct payload ws;     /* the ws-message's content, encodings are made by the first client */
     struct blob *stream;   /* the http-stream's content, made by publication_stream() */
+    struct blob
+        *chunked; /* the same as HTTP/1.1 chunks (exchange_share()); who needs it makes it */
 };
 
 /* One reference, a deep copy of the item. Does not touch anything of a loop: may be made on one

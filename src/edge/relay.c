@@ -235,17 +235,12 @@ void relay_watch(struct edge *edge0, void (*known)(void *arg, struct slice chann
 
 struct rate *relay_rate(struct relay *r, struct slice route_id)
 {
-    const struct grip_options *o = &r->limits;
-    struct rate *rate;
+    struct rate *rate = map_find(&r->rates, route_id);
 
-    if (o->message_rate == 0 || o->message_rate == APP_NEVER)
-        return NULL;
-    rate = map_find(&r->rates, route_id);
-    if (!rate) {
-        rate =
-            rate_new(r->edge->loop, o->message_rate, most(o->message_hwm, 25000), subscriber_paced);
-        (void)map_put(&r->rates, route_id, rate);
-    }
+    if (rate || r->rate == 0)
+        return rate;
+    rate = rate_new(r->edge->loop, r->rate, r->hwm, subscriber_paced);
+    (void)map_put(&r->rates, route_id, rate);
     return rate;
 }
 
