@@ -20,10 +20,13 @@
 #include "edge/hold.h"
 #include "edge/inbound.h"
 #include "edge/link.h"
+#include "edge/origin.h"
+#include "edge/origin_route.h"
 #include "edge/pages.h"
 #include "edge/relay.h"
 #include "edge/settings.h"
 #include "edge/target.h"
+#include "edge/upstream.h"
 #include "io/listen.h"
 #include "io/stream.h"
 #include "io/tls.h"
@@ -135,6 +138,18 @@ struct egress *app_egress(struct app *a, struct err_note *note)
     return egress_new(a->edge->loop, &a->settings->config.egress, &defaults, &a->ws, note);
 }
 
+/* Whether the keys of its routes can be used. */
+static int check_origin(const struct app_config *c, struct err_note *note)
+{
+    struct settings *s = c->origin ? settings_new(c) : NULL;
+    struct origin_table *t = s ? origin_table_new(s, note) : NULL;
+    const int r = s && !t ? -ERR_CONFIG : 0;
+
+    origin_table_free(t);
+    settings_free(s);
+    return r;
+}
+
 /* Whether these settings can be used at all. */
 static int check_settings(struct edge *e, const struct app_config *c, struct err_note *note)
 {
@@ -142,7 +157,7 @@ static int check_settings(struct edge *e, const struct app_config *c, struct err
     const struct egress_limits defaults = {0};
     struct egress *egress = egress_new(e->loop, &c->egress, &defaults, &ws, note);
     struct files *files = egress && c->assets.dir ? files_open(e->loop, &c->assets, note) : NULL;
-    const bool ok = egress && (files || !c->assets.dir);
+    const bool ok = egress && (files || !c->assets.dir) && check_origin(c, note) == 0;
 
     egress_free(egress);
     files_close(files);
@@ -168,6 +183,17 @@ static void configure_sockets(struct app *a)
     };
 }
 
+/* Requests that are under way, and those who are held, go on with the routes they have. */
+static void configure_origin(struct app *a)
+{
+    origin_table_free(a->routes);
+    a->routes = a->settings->config.origin ? origin_table_new(a->settings, NULL) : NULL;
+    if (a->upstreams)
+        upstreams_reset(a->upstreams);
+    else if (a->routes)
+        a->upstreams = upstreams_new(a);
+}
+
 /* Takes settings that were checked. The websockets' options are changed in place: those that are
  * open point here. A folder that has vanished since serves nothing. */
 static void app_configure(struct app *a, struct settings *take_s)
@@ -178,6 +204,7 @@ static void app_configure(struct app *a, struct settings *take_s)
     a->files =
         take_s->config.assets.dir ? files_open(a->edge->loop, &take_s->config.assets, NULL) : NULL;
     configure_sockets(a);
+    configure_origin(a);
 }
 
 static struct app *app_new(struct edge *e, unsigned index, const struct app_config *c,
@@ -191,6 +218,7 @@ static struct app *app_new(struct edge *e, unsigned index, const struct app_conf
     a->edge = e;
     a->index = index;
     list_init(&a->goodbyes);
+    list_init(&a->proxied);
     app_configure(a, settings_new(c));
     events_init(&a->events, edge_tag(e));
     list_init(&a->waiting);
@@ -211,6 +239,9 @@ static void app_free(struct app *a)
                        slice_str(err_text(ERR_WORKER_DOWN)));
     LIST_EACH (&a->links, it, tmp)
         link_free(LIST_ITEM(it, struct link, in_app));
+    origin_stop(a);
+    upstreams_free(a->upstreams);
+    origin_table_free(a->routes);
     timer_del(a->edge->loop, &a->alarm_timer);
     websocket_cut(&a->goodbyes);
     delivery_end(a);
@@ -377,6 +408,8 @@ static void on_request(void *arg, struct exchange *x)
         e->stats.requests_files++;
     else if (a->settings->has_worker || a->broken)
         to_worker(a, x);
+    else if (a->routes)
+        origin_open(a, x);
     else
         exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
 }

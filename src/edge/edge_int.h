@@ -39,8 +39,10 @@ struct fleet;
 struct http1_server;
 struct link;
 struct listener;
+struct origin_table;
 struct relay;
 struct settings;
+struct upstreams;
 
 struct edge_stats {
 #define STAT STAT_FIELD
@@ -69,6 +71,9 @@ struct app {
     struct websocket_options ws_origin; /* of clients whose backend is an origin (woh.c) */
     struct list goodbyes; /* sockets that say theirs and are nobody's any more (ws.released) */
     struct files *files;
+    struct origin_table *routes; /* NULL: it has no origin */
+    struct upstreams *upstreams; /* the same */
+    struct list proxied;         /* requests that an origin answers (origin.c) */
     enum app_state state;
     bool reported_idle;
     struct blob *broken; /* why the code cannot run; NULL: it can, as far as we know */

@@ -6,46 +6,38 @@
  *                                                         └─ instructed ─► grip_hold.h
  *   upgrade ─► route ─┬─ target with over_http ─► woh.h
  *                     └─ otherwise ─► ws_origin.h
+ *
+ * Bounds: at most UPSTREAM_WINDOW bytes of a body wait in either direction; of a request's body
+ * GRIP_HOLD_BODY bytes are kept, so that a hold can make the request again.
  */
 #ifndef EDGE_ORIGIN_H
 #define EDGE_ORIGIN_H
 
 #include "edge/reply.h"
-#include "edge/upstream.h"
 
 struct app;
-struct origin_route;
 
-/*
- * A request as the origin gets it: what woh and ws_origin are given, and what is kept so that a
- * hold can make it again. One owner; origin_request_free().
- */
-struct origin_request {
-    struct app *app;
-    struct origin_route *route; /* a reference */
-    struct slice method;
-    struct slice host;   /* for Host */
-    struct slice path;   /* with query, rewritten by the route */
-    struct slice uri;    /* absolute, of the above: what links are relative to */
-    struct slice fields; /* "name: value\n"…: the client's, by the rules (grip.md 1.1); without
-                            Host, Grip-Sig and Grip-Feature */
-    struct slice peer;   /* address of the client, may be empty */
-    bool is_secure;      /* the client came by TLS */
-    bool is_trusted;     /* it proved that it is a GRIP proxy itself: nothing is signed or held */
-    char *owned;         /* what the slices point to */
+/* A client's request to an application whose origin answers it. Takes x. */
+void origin_open(struct app *a, struct exchange *x);
+
+enum origin_how {
+    ORIGIN_FANOUT,    /* a GRIP proxy: holds, WebSocket-over-HTTP */
+    ORIGIN_WEBSOCKET, /* byte for byte: nothing is signed, no instruction is obeyed */
 };
-void origin_request_free(struct origin_request *q);
 
-/* The edge's dispatch: a client's request to an application that has an origin. Takes x. */
-void origin_request_open(struct app *a, struct exchange *x);
+struct origin_handoff {
+    struct slice route;                     /* the id of one */
+    const struct exchange_request *request; /* borrowed for the call; may differ from the client's,
+                                               but not in its body */
+    struct slice peer;                      /* of the client, may be empty */
+    enum origin_how how;
+};
 
-/*
- * A worker's handoff: the request goes to the route of that id (fanout: with GRIP, woh; otherwise
- * byte for byte, websocket_handoff). head: "METHOD URL\n" and "name: value\n"…, the request as the
- * application would have it. body: what is left of the client's body is pulled from the reply.
- * No such route: 502, "No such backend" in the log.
- */
-void origin_handoff(struct app *a, struct slice id, bool fanout, struct slice head,
-                    struct reply take_reply);
+/* A worker gives a request to the route of that id: the reply is the origin's from now on, its body
+ * not pulled yet. -ERR_NOT_FOUND: there is no such route (of no two the same); nothing was done. */
+int origin_handoff(struct app *a, const struct origin_handoff *h, struct reply take_reply);
+
+/* The application ends: what its origin has not answered is answered with 503, or cut. */
+void origin_stop(struct app *a);
 
 #endif

@@ -181,6 +181,7 @@ struct settings *settings_new(const struct app_config *c)
 {
     struct settings *s = mem_new(sizeof(*s));
 
+    s->refs = 1;
     s->config = *c;
     s->has_worker = c->script.n > 0;
     s->config.config = s->config.script = s->config.map = SLICE_NONE;
@@ -202,9 +203,15 @@ struct settings *settings_new(const struct app_config *c)
     return s;
 }
 
+struct settings *settings_ref(struct settings *s)
+{
+    s->refs++;
+    return s;
+}
+
 void settings_free(struct settings *s)
 {
-    if (!s)
+    if (!s || --s->refs > 0)
         return;
     for (size_t i = 0; i < s->n_owned; i++)
         mem_free(s->owned[i]);

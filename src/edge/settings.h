@@ -10,11 +10,15 @@
 struct settings {
     struct app_config config; /* script, map and JSON are left out (empty) */
     bool has_worker;          /* there was a script */
+    unsigned refs;            /* who keeps it */
     void **owned;             /* what the pointers in config point to */
     size_t n_owned;
 };
 
 struct settings *settings_new(const struct app_config *c);
+/* Another one keeps it: it lives until each has called settings_free(). */
+struct settings *settings_ref(struct settings *s);
+/* NULL is nothing. */
 void settings_free(struct settings *s);
 static inline const struct app_limits *settings_limits(const struct settings *s)
 {

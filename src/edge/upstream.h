@@ -46,6 +46,7 @@ struct upstream_request {
     bool sign;            /* add Grip-Sig and Grip-Feature (where the route has GRIP and a key) */
     /* "https://host:port", or empty: the targets of the route. A link to somewhere else. */
     struct slice direct;
+    bool over_http; /* only targets that are; an upgrade goes only to the others */
     /* A WebSocket is asked for: method GET, no body. A Sec-WebSocket-Extensions among the fields is
      * sent as it is; Key and Version are ours. */
     bool upgrade;
