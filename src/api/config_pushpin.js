@@ -37,6 +37,9 @@ const QUIET = [
   'handler.share_all', 'handler.state_spec',
 ];
 
+const METRICS = 'metrics are at /metrics of the address for publishing';
+const REASONS = { 'handler.prometheus_port': METRICS, 'proxy.prometheus_port': METRICS, 'handler.prometheus_prefix': METRICS };
+
 class Conf {
   #values;
   #asked = new Set();
@@ -86,7 +89,8 @@ class Conf {
       const [section, name] = key.split('.', 2);
 
       if (this.#asked.has(key) || QUIET.includes(key) || /_specs?$|_bin$/.test(key)) continue;
-      this.problems.warn(where, `"${name}" in [${section}] has no meaning here, ignored${didYouMean(key, this.#asked).replace(/"[^".]*\./, '"')}`);
+      if (REASONS[key]) this.problems.warn(where, `"${name}" is ignored: ${REASONS[key]}`);
+      else this.problems.warn(where, `"${name}" in [${section}] has no meaning here, ignored${didYouMean(key, this.#asked).replace(/"[^".]*\./, '"')}`);
     }
   }
 }

@@ -8,6 +8,7 @@
 #include "app/gateway_paths.h"
 #include "base/enc.h"
 #include "base/utf8.h"
+#include "wire/jwt.h"
 
 enum { TEXT_MAX = 64 << 20, ANSWER_MAX = 1 << 20, URL_MAX = 8192, TOKEN_S = 3600 };
 
@@ -194,16 +195,25 @@ static bool find_parameter(struct slice query, struct slice name, struct buf *ou
     return false;
 }
 
-/* ?key=… is a token (as Fastly's is). */
+/* ?iss=…&key=… makes a token; a key alone is one (as Fastly's is). */
 static int authorize(struct slice query, struct target *t, struct err_note *note)
 {
-    CLEANUP(buf_done) struct buf key;
+    CLEANUP(buf_done) struct buf iss, key;
+    struct jwt_key *signer = NULL;
+    int r;
 
+    buf_init(&iss, URL_MAX);
     buf_init(&key, URL_MAX);
     if (!find_parameter(query, SLICE("key"), &key))
         return 0;
     (void)buf_add(&t->authorization, SLICE("Authorization: Bearer "));
-    return buf_add(&t->authorization, buf_slice(&key));
+    if (!find_parameter(query, SLICE("iss"), &iss))
+        return buf_add(&t->authorization, buf_slice(&key));
+    r = jwt_key_new(buf_slice(&key), JWT_SIGN, &signer, note);
+    if (r >= 0)
+        r = jwt_sign(&t->authorization, signer, buf_slice(&iss), time(NULL) + TOKEN_S);
+    jwt_key_free(signer);
+    return r;
 }
 
 static int find_target(const struct options *o, struct target *t, struct err_note *note)
