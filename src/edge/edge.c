@@ -27,6 +27,7 @@
 #include "edge/settings.h"
 #include "edge/target.h"
 #include "edge/upstream.h"
+#include "edge/woh.h"
 #include "io/listen.h"
 #include "io/stream.h"
 #include "io/tls.h"
@@ -181,6 +182,9 @@ static void configure_sockets(struct app *a)
         .deflate_level = s->deflate_level,
         .deflate_bytes = s->deflate_bytes,
     };
+    a->ws_origin = a->ws;
+    a->ws_origin.message_bytes = WOH_MESSAGE;
+    a->ws_origin.out_bytes = MAX(l->send_queue_bytes, 2 * WOH_RESPONSE);
 }
 
 /* Requests that are under way, and those who are held, go on with the routes they have. */
@@ -223,6 +227,7 @@ static struct app *app_new(struct edge *e, unsigned index, const struct app_conf
     events_init(&a->events, edge_tag(e));
     list_init(&a->waiting);
     list_init(&a->inbounds);
+    list_init(&a->wohs);
     list_init(&a->links);
     a->alarm_timer.due = on_alarm_due;
     return a;
@@ -237,6 +242,7 @@ static void app_free(struct app *a)
     LIST_EACH (&a->inbounds, it, tmp)
         inbound_refuse(LIST_ITEM(it, struct inbound, in_app), 503,
                        slice_str(err_text(ERR_WORKER_DOWN)));
+    woh_end(a);
     LIST_EACH (&a->links, it, tmp)
         link_free(LIST_ITEM(it, struct link, in_app));
     origin_stop(a);

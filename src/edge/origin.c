@@ -16,7 +16,6 @@
 #include "wire/http1.h"
 
 #pragma weak grip_hold_open
-#pragma weak woh_open
 #pragma weak ws_origin_open
 
 #define FAILED SLICE("Error while proxying to origin.\n")
@@ -425,6 +424,7 @@ static void open_socket(struct proxied *p)
         .origin = p,
         .fields = p->fields,
         .prefix = slice_str(p->route->config->prefix),
+        .route_id = slice_str(p->route->config->id),
         .no_grip = !has_grip(p),
         .trusted = p->is_trusted,
         .one_event = t->one_event,
