@@ -739,6 +739,7 @@ static void edge_done(struct edge *e)
 {
     for (size_t i = 0; i < e->n_apps; i++)
         app_free(e->apps[i]);
+    relay_free(e->relay);
     access_close(e->access);
     websocket_pool_free(e->sockets);
     mem_free(e->apps);
