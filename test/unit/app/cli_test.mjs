@@ -1,7 +1,9 @@
 // The command line as people type it: messages, statuses, and `holdfast build`.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -49,6 +51,30 @@ test('--help and --version go to stdout', () => {
   }
   assert.ok(!run(root, 'build', '--help').stdout.includes('--port'));
   assert.match(run(root, '--version').stdout, /^holdfast \d+\.\d+\.\d+\n$/);
+});
+
+test('publish says what it cannot send', () => {
+  const to = ['--to', 'http://127.0.0.1:1'];
+
+  refuse(root, ['publish', 'c', '@none', ...to], 'cannot read none');
+  refuse(root, ['publish', 'c', '{}', '--patch', ...to], '--patch: expected a JSON array');
+  refuse(root, ['publish', 'c', 'x', '-H', 'y', ...to], '--header y: expected NAME:VALUE');
+  refuse(root, ['publish', 'c', 'x', '-M', 'y', ...to], '--meta y: expected NAME=VALUE');
+  refuse(root, ['publish', 'c', 'x', '--to', 'tcp://127.0.0.1:1'], 'expected an http:// or https:// URL');
+  const { status, stderr } = run(root, 'publish', 'c', 'x', ...to);
+
+  assert.equal(status, 1);
+  assert.match(stderr, /^holdfast: cannot publish to http:\/\/127\.0\.0\.1:1\/publish\/: /);
+});
+
+test('a port that is taken is all that is said', async () => {
+  const at = folder({ 'index.js': 'console.log("it runs"); export default {};' });
+  const server = createServer().listen(0, '127.0.0.1');
+
+  await once(server, 'listening');
+  refuse(at, ['dev', 'index.js', '--port', String(server.address().port)], 'Address already in use', '--port N');
+  assert.ok(!run(at, 'dev', 'index.js', '--port', String(server.address().port)).stderr.includes('it runs'));
+  server.close();
 });
 
 test('wrong options are refused with a message', () => {

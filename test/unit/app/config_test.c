@@ -21,6 +21,18 @@
     "\"control\":{\"host\":\"h\",\"port\":9},"                                                     \
     "\"max_connections\":10,\"log\":{\"format\":\"json\",\"level\":\"warn\"},\"apps\":[" APP "]}"
 
+#define ORIGIN                                                                                     \
+    "{\"apps\":[{\"name\":\"default\",\"state\":\"/s\",\"routes_files\":[\"/"                      \
+    "routes\"],\"origin\":{"                                                                       \
+    "\"sig_iss\":\"me\",\"sig_key\":{\"form\":\"file\",\"text\":\"6b\"},\"debug\":true,"           \
+    "\"x_forwarded_for\":{\"truncate\":true,\"keep\":2,\"append\":true},"                          \
+    "\"set_x_forwarded_protocol\":\"false\",\"update_on_first_subscription\":true,"                \
+    "\"connect_ms\":7,\"routes\":[{\"id\":\"a\",\"host\":null,\"protocol\":\"ws\",\"path_rem\":3," \
+    "\"headers\":[{\"name\":\"X\",\"value\":\"\"}],\"targets\":[{\"host\":\"o\",\"port\":81,"      \
+    "\"name\":\"o:81\",\"over_http\":true,\"subs\":[\"c\"],\"ca\":{\"text\":\"PEM\"}}]}]}}],"      \
+    "\"grip\":{\"tokens\":[\"t\"],\"keys\":[{\"form\":\"text\",\"text\":\"k\"}],"                  \
+    "\"message_rate\":5,\"zmq\":{\"pull\":[\"tcp://*:1\"],\"stats_format\":\"json\"}}}"
+
 static struct config *parse(enum command command, struct slice json)
 {
     const struct options options = {.command = command};
@@ -84,6 +96,50 @@ TEST(config_routes_name_their_application)
     config_free(c);
 }
 
+TEST(config_makes_an_origin_for_the_edge)
+{
+    struct config *c = parse(COMMAND_SERVE, SLICE(ORIGIN));
+    const struct app_origin *o = c->apps[0].edge.origin;
+    const struct app_origin_route *r = &o->routes[0];
+
+    assert_null(c->apps[0].edge.state_dir);
+    assert_string_equal(c->apps[0].routes_files[0], "/routes");
+    assert_int_equal(o->n_routes, 1);
+    assert_string_equal(o->sig_iss, "me");
+    assert_int_equal(o->sig_key.form, APP_KEY_FILE);
+    assert_int_equal(o->upstream_key.form, APP_KEY_NONE);
+    assert_true(o->debug && o->forwarded.truncate && o->forwarded.append);
+    assert_int_equal(o->forwarded.keep, 2);
+    assert_int_equal(o->set_forwarded_proto, APP_FORWARDED_NONE);
+    assert_false(o->no_first_subscription);
+    assert_int_equal(o->connect_ms, 7);
+    assert_null(r->host);
+    assert_int_equal(r->protocol, APP_PROTOCOL_WS);
+    assert_int_equal(r->path_rem, 3);
+    assert_string_equal(r->headers[0].value, "");
+    assert_string_equal(r->targets[0].host, "o");
+    assert_int_equal(r->targets[0].port, 81);
+    assert_true(r->targets[0].over_http);
+    assert_string_equal(r->targets[0].subs[0], "c");
+    assert_int_equal(r->targets[0].ca.n, 3);
+    config_free(c);
+}
+
+TEST(config_says_how_is_published)
+{
+    struct config *c = parse(COMMAND_SERVE, SLICE(ORIGIN));
+
+    assert_string_equal(c->grip.auth.tokens[0], "t");
+    assert_int_equal(c->grip.auth.n_keys, 1);
+    assert_int_equal(c->grip.auth.keys[0].form, APP_KEY_TEXT);
+    assert_int_equal(c->grip.message_rate, 5);
+    assert_int_equal(c->grip.message_hwm, 0);
+    assert_string_equal(c->grip.zmq.pull[0], "tcp://*:1");
+    assert_true(c->grip.zmq.stats_json);
+    assert_null(c->grip.zmq.command);
+    config_free(c);
+}
+
 TEST(config_that_is_no_document_of_ours_is_refused)
 {
     assert_null(parse(COMMAND_SERVE, SLICE("")));
@@ -98,6 +154,8 @@ int main(void)
         cmocka_unit_test(config_says_how_the_gateway_runs),
         cmocka_unit_test(config_makes_an_application_for_the_edge),
         cmocka_unit_test(config_routes_name_their_application),
+        cmocka_unit_test(config_makes_an_origin_for_the_edge),
+        cmocka_unit_test(config_says_how_is_published),
         cmocka_unit_test(config_that_is_no_document_of_ours_is_refused),
     };
 

@@ -102,6 +102,16 @@ TEST(text_of_a_peer_is_bounded_and_a_line_too)
     log_capture_done(&c);
 }
 
+TEST(console_text_keeps_its_colours_on_a_terminal)
+{
+    struct log_capture c;
+
+    log_capture_init(&c, LOG_COLOR);
+    log_console(&c.log, LOG_INFO, SLICE("chat"), SLICE_NONE,
+                SLICE("\x1b[1;31mred\x1b[0m \x1b[2J\x1b[38:5:1mx\x1b[31 \x1b"));
+    expect(&c, "\x1b[1;31mred\x1b[0m \\x1b[2J\x1b[38:5:1mx\\x1b[31 \\x1b\x1b[0m\n");
+}
+
 TEST(console_text_keeps_its_lines_and_loses_its_escapes)
 {
     struct log_capture c;
@@ -138,6 +148,7 @@ int main(void)
         cmocka_unit_test(dates_are_those_of_the_calendar),
         cmocka_unit_test(below_the_level_nothing_is_said),
         cmocka_unit_test(text_of_a_peer_is_bounded_and_a_line_too),
+        cmocka_unit_test(console_text_keeps_its_colours_on_a_terminal),
         cmocka_unit_test(console_text_keeps_its_lines_and_loses_its_escapes),
         cmocka_unit_test(severity_follows_from_blame),
     };
