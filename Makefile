@@ -4,7 +4,7 @@
 #   make test     every test        make bench    the comparison with other servers
 #   make fuzz     fuzz for minutes  make lint     layout, layers, ban list
 #   make bench-scale                what very many connections cost
-#   make install  DESTDIR and PREFIX as usual
+#   make install  DESTDIR and PREFIX as usual; PUSHPIN=1 adds the name `pushpin` (docs/grip.md)
 #
 # Missing Debian packages (tools/packages) and npm packages are installed on the way.
 B ?= build
@@ -42,7 +42,7 @@ format: lint-packages
 	@tools/lint --fix
 
 install: all
-	@DESTDIR="$(DESTDIR)" tools/install $(B) "$(PREFIX)"
+	@DESTDIR="$(DESTDIR)" PUSHPIN="$(PUSHPIN)" tools/install $(B) "$(PREFIX)"
 
 packages:
 	@tools/install-packages build
