@@ -7,6 +7,7 @@
 #include "base/seen.h"
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
+#include "edge/handoff.h"
 #include "edge/hold.h"
 #include "edge/link.h"
 #include "edge/settings.h"
@@ -33,11 +34,22 @@ static void drop_hold(struct inbound *in)
     in->hold = 0;
 }
 
+/* Nothing of the body will be given back. */
+static void drop_kept(struct inbound *in)
+{
+    if (!in->kept)
+        return;
+    buf_done(in->kept);
+    mem_free(in->kept);
+    in->kept = NULL;
+}
+
 static void inbound_free(struct inbound *in)
 {
     struct app *a = in->app;
 
     drop_hold(in);
+    drop_kept(in);
     list_del(&in->in_app);
     a->edge->stats.requests_open--;
     seen_add(&a->n_open, -1);
@@ -60,6 +72,8 @@ static void on_body(void *arg, struct slice bytes, bool end)
 
     in->owed += (uint32_t)bytes.n;
     in->body_done = end;
+    if (in->kept && buf_add(in->kept, bytes) < 0)
+        drop_kept(in);
     if (l)
         (void)ipc_put_body(link_out(l), in->slot.id, end ? IPC_END : 0,
                            &(struct ipc_body){.bytes = bytes});
@@ -228,6 +242,10 @@ void inbound_open(struct app *a, const struct exchange_request *request, struct 
     in->window = IPC_BODY_WINDOW;
     in->has_body = request->body != EXCHANGE_BODY_NONE;
     in->body_done = !in->has_body;
+    if (in->has_body && a->settings->config.origin && reply_client(take_reply)) {
+        in->kept = mem_new(sizeof(*in->kept));
+        buf_init(in->kept, IPC_BODY_WINDOW);
+    }
     list_add_tail(&a->inbounds, &in->in_app);
     a->edge->stats.requests_open++;
     seen_add(&a->n_open, 1);
@@ -386,6 +404,7 @@ static int respond(struct link *l, struct inbound *in, const struct ipc_frame *f
         return 0;
     }
     in->responded = true;
+    drop_kept(in);
     if (m->body == IPC_BODY_NONE) {
         complete(in);
         reply_end(reply);
@@ -403,6 +422,33 @@ int inbound_response(struct link *l, const struct ipc_frame *f, const struct ipc
     if (in->responded)
         return link_bad(l, "a second response", f);
     return m->status == 101 ? upgrade(l, in, f, m) : respond(l, in, f, m);
+}
+
+/* The reply leaves the inbound with all of its body; what the worker still has of it is void. */
+static struct reply give_up_reply(struct inbound *in)
+{
+    const struct reply reply = in->reply;
+
+    if (in->kept)
+        exchange_unread(reply_client(reply), buf_slice(in->kept), in->body_done);
+    complete(in);
+    return reply;
+}
+
+int inbound_handoff(struct link *l, const struct ipc_frame *f, const struct ipc_handoff *m)
+{
+    struct inbound *in;
+    int r = find(l, f, &in);
+
+    if (r < 0 || !in)
+        return r;
+    if (in->responded || m->kind > IPC_HANDOFF_WEBSOCKET)
+        return link_bad(l, "behind a response, or of an unknown kind", f);
+    if (in->has_body && !in->kept && in->app->settings->config.origin)
+        refuse_response(in, "the request's body was read too far for a handoff");
+    else
+        handoff_open(l->app, m, give_up_reply(in));
+    return 0;
 }
 
 int inbound_fail(struct link *l, const struct ipc_frame *f, const struct ipc_fail *m)

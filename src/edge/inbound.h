@@ -6,6 +6,9 @@
  *                        IPC_BODY_WINDOW once the REQUEST has left
  *   the response's body  at most IPC_BODY_WINDOW waits for the client; CREDIT says what it took
  *
+ * A worker may hand the request off to a route of the application's origin instead: the reply goes
+ * there, with the body from its beginning (inbound_handoff.c).
+ *
  * It lives in the edge's slots (the id of its frames) until the response is complete or one side
  * has gone.
  */
@@ -26,14 +29,16 @@ struct inbound {
     struct app *app;
     struct list in_app;
     struct reply reply;
-    uint64_t seq;    /* of its REQUEST */
-    uint64_t hold;   /* PENDING, when an upgrade was asked for; 0 */
-    uint32_t owed;   /* of the request's body: bytes given to the worker that it did not credit */
-    uint32_t window; /* of the response's body: what the worker may still send */
-    uint32_t unpaid; /* of the response's body: taken by the client and not credited yet */
-    bool has_body;   /* the request */
-    bool body_done;  /* the request's body was given whole */
-    bool responded;  /* a response head went to the reply */
+    uint64_t seq;     /* of its REQUEST */
+    uint64_t hold;    /* PENDING, when an upgrade was asked for; 0 */
+    uint32_t owed;    /* of the request's body: bytes given to the worker that it did not credit */
+    uint32_t window;  /* of the response's body: what the worker may still send */
+    uint32_t unpaid;  /* of the response's body: taken by the client and not credited yet */
+    struct buf *kept; /* what the worker was given of the request's body, for a handoff; NULL: none,
+                         or it took more than a window */
+    bool has_body;    /* the request */
+    bool body_done;   /* the request's body was given whole */
+    bool responded;   /* a response head went to the reply */
 };
 
 /*
@@ -57,6 +62,7 @@ void inbound_refuse(struct inbound *in, uint16_t status, struct slice text);
 
 /* Frames. 0, or the value of link_bad(). */
 int inbound_response(struct link *l, const struct ipc_frame *f, const struct ipc_response *m);
+int inbound_handoff(struct link *l, const struct ipc_frame *f, const struct ipc_handoff *m);
 int inbound_fail(struct link *l, const struct ipc_frame *f, const struct ipc_fail *m);
 int inbound_body(struct link *l, const struct ipc_frame *f, const struct ipc_body *m);
 int inbound_body_abort(struct link *l, const struct ipc_frame *f, const struct ipc_body_abort *m);

@@ -20,7 +20,6 @@ struct local {
     struct exchange_field *fields;
     struct buf body; /* request bytes that the answerer has not pulled yet */
     size_t granted;  /* it pulled so many more */
-    size_t returned; /* so many of body, its first, were given back; the worker has their credit */
     bool body_ended; /* the worker sent its last byte */
     bool end_told;   /* the answerer heard of it */
     bool delivering; /* a deferred task is on its way */
@@ -53,16 +52,15 @@ static void release_soon(struct local *c)
 /* Hands over what was pulled and has come, as one piece. */
 static void deliver(struct local *c)
 {
-    const size_t n = MIN(c->granted, c->body.n), fresh = n - MIN(n, c->returned);
+    const size_t n = MIN(c->granted, c->body.n);
     const struct span all = buf_take(&c->body);
 
     (void)buf_add(&c->body, slice_make(all.p + n, all.n - n));
     c->granted -= n;
-    c->returned -= n - fresh;
     c->end_told = c->body_ended && c->body.n == 0;
-    if (fresh)
+    if (n)
         (void)ipc_put_credit(link_out(c->o.link), c->o.id, 0,
-                             &(struct ipc_credit){.bytes = (uint32_t)fresh});
+                             &(struct ipc_credit){.bytes = (uint32_t)n});
     if (n || c->end_told)
         c->ops->body(c->arg, slice_make(all.p, n), c->end_told);
     mem_free(all.p);
@@ -103,20 +101,6 @@ static void pull(void *to, size_t n)
 
     c->granted += n;
     deliver_soon(c);
-}
-
-/* The bytes are in front of what has not been pulled. */
-static void unread(void *to, struct slice bytes, bool end)
-{
-    struct local *c = to;
-    const struct span rest = buf_take(&c->body);
-
-    (void)buf_add(&c->body, bytes);
-    (void)buf_add(&c->body, span_slice(rest));
-    mem_free(rest.p);
-    c->granted = 0;
-    c->returned = bytes.n;
-    c->end_told = c->end_told && !end;
 }
 
 static int respond(void *to, const struct exchange_response *r)
@@ -173,7 +157,6 @@ static void cut(void *to)
 static const struct reply_kind reply_to_worker = {
     .attach = attach,
     .pull = pull,
-    .unread = unread,
     .respond = respond,
     .send = send,
     .share = share,
@@ -188,8 +171,7 @@ static int on_body(struct outbound *o, struct slice bytes, bool end_)
 {
     struct local *c = CONTAINER_OF(o, struct local, o);
 
-    if (c->body_ended || c->body.n - c->returned + bytes.n > IPC_BODY_WINDOW ||
-        buf_add(&c->body, bytes) < 0)
+    if (c->body_ended || buf_add(&c->body, bytes) < 0)
         return -ERR_TOO_LARGE;
     c->body_ended = end_;
     deliver_soon(c);
@@ -250,7 +232,7 @@ void outbound_start_local(struct link *l, const struct ipc_frame *f, const struc
     c->request.length = m->length;
     c->request.minor = 1;
     c->body_ended = c->end_told = m->body == IPC_BODY_NONE;
-    buf_init(&c->body, 2 * IPC_BODY_WINDOW); /* a window, and one that was given back */
+    buf_init(&c->body, IPC_BODY_WINDOW);
     if (!parse_head(c))
         reply_text(reply, 400, SLICE("the request has a header that cannot be sent"));
     else if (to)

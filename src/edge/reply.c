@@ -10,11 +10,6 @@ static void client_pull(void *to, size_t n)
     exchange_pull(to, n);
 }
 
-static void client_unread(void *to, struct slice bytes, bool end)
-{
-    exchange_unread(to, bytes, end);
-}
-
 static int client_respond(void *to, const struct exchange_response *r)
 {
     return exchange_respond(to, r);
@@ -48,7 +43,6 @@ static void client_abort(void *to)
 static const struct reply_kind client = {
     .attach = client_attach,
     .pull = client_pull,
-    .unread = client_unread,
     .respond = client_respond,
     .send = client_send,
     .share = client_share,

@@ -14,7 +14,6 @@
 struct reply_kind {
     void (*attach)(void *to, const struct exchange_ops *ops, void *arg);
     void (*pull)(void *to, size_t n);
-    void (*unread)(void *to, struct slice bytes, bool end);
     int (*respond)(void *to, const struct exchange_response *r);
     int (*send)(void *to, struct slice bytes);
     int (*share)(void *to, struct blob *bytes, struct blob **chunked);
@@ -42,12 +41,6 @@ static inline void reply_attach(struct reply r, const struct exchange_ops *ops, 
 static inline void reply_pull(struct reply r, size_t n)
 {
     r.kind->pull(r.to, n);
-}
-
-/* As exchange_unread. */
-static inline void reply_unread(struct reply r, struct slice bytes, bool end)
-{
-    r.kind->unread(r.to, bytes, end);
 }
 
 /* As exchange_respond. */
