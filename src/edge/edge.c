@@ -28,6 +28,7 @@
 #include "edge/target.h"
 #include "edge/upstream.h"
 #include "edge/woh.h"
+#include "edge/zeromq.h"
 #include "io/listen.h"
 #include "io/stream.h"
 #include "io/tls.h"
@@ -737,6 +738,7 @@ static int add_routes(struct edge *e, const struct edge_options *o, struct err_n
 
 static void edge_done(struct edge *e)
 {
+    zeromq_free(e->zeromq);
     for (size_t i = 0; i < e->n_apps; i++)
         app_free(e->apps[i]);
     relay_free(e->relay);
@@ -776,7 +778,8 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
         e->access = access_open(e, o->access_log, note);
     if ((o->access_log && !e->access) ||
         egress_rules_init(&e->trusted, o->trusted_proxies, NULL, note) < 0 ||
-        add_apps(e, o, note) < 0 || add_routes(e, o, note) < 0) {
+        add_apps(e, o, note) < 0 || add_routes(e, o, note) < 0 ||
+        (e->index == 0 && zeromq_open(e, &o->grip, &e->zeromq, note) < 0)) {
         edge_done(e);
         mem_free(e);
         return NULL;
@@ -798,6 +801,7 @@ void edge_introduce(struct edge *const *edges, unsigned count)
         e->siblings = mem_new(count * sizeof(e->siblings[0]));
         memcpy(e->siblings, edges, count * sizeof(e->siblings[0]));
     }
+    zeromq_start(edges[0]->zeromq);
     if (edges[0]->fleet)
         fleet_begin(edges[0]->fleet);
 }

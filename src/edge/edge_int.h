@@ -42,6 +42,7 @@ struct listener;
 struct origin_table;
 struct relay;
 struct settings;
+struct zeromq;
 struct upstreams;
 
 struct edge_stats {
@@ -179,6 +180,7 @@ struct edge {
     size_t n_apps;
     struct slots holds;
     struct websocket_pool *sockets;
+    struct zeromq *zeromq; /* edge 0's; NULL: none */
     struct relay *relay; /* publishing */
     struct slots inbounds;
     struct edge_listener listeners[EDGE_LISTENERS];

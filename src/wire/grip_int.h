@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "wire/grip.h"
+#include "wire/tnet.h"
 
 /* json_decref for CLEANUP. */
 static inline void grip__drop(json_t **j)
@@ -17,6 +18,8 @@ json_t *grip__json(struct slice text);
 /* A tnetstring as a tree of the same shape; strings hold any bytes. NULL when it is malformed, or
  * deeper than 32. */
 json_t *grip__tnet(struct slice text);
+/* The same of one that has been read. */
+json_t *grip__tree(struct tnet t);
 
 /* A string's bytes, borrowed from j. */
 static inline struct slice grip__string(const json_t *j)

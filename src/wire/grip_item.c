@@ -447,9 +447,9 @@ int grip_item_parse_zmq(struct slice message, const struct slice *topic, struct 
     return 0;
 }
 
-int grip_items_parse_tnet(struct slice list, struct grip_items *ret, struct err_note *note)
+int grip_items_parse_tnet(struct tnet list, struct grip_items *ret, struct err_note *note)
 {
-    CLEANUP(grip__drop) json_t *in = grip__tnet(list);
+    CLEANUP(grip__drop) json_t *in = grip__tree(list);
     const struct reader r = {.note = note};
 
     if (!json_is_array(in))

@@ -6,6 +6,7 @@
 #define WIRE_GRIP_ITEM_H
 
 #include "wire/grip_words.h"
+#include "wire/tnet.h"
 
 enum grip_action { GRIP_SEND, GRIP_HINT, GRIP_CLOSE, GRIP_REFRESH };
 
@@ -62,8 +63,8 @@ int grip_items_parse(struct slice body, struct grip_items *ret, struct err_note 
  */
 int grip_item_parse_zmq(struct slice message, const struct slice *topic, struct grip_items *ret,
                         struct err_note *note);
-/* Items of a `publish` command: a list as a tnetstring (wire/tnet.h), which holds items. */
-int grip_items_parse_tnet(struct slice list, struct grip_items *ret, struct err_note *note);
+/* Items of a `publish` command: a list of them. */
+int grip_items_parse_tnet(struct tnet list, struct grip_items *ret, struct err_note *note);
 
 /* Safe on zeroed memory. */
 void grip_items_done(struct grip_items *items);

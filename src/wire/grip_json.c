@@ -5,7 +5,6 @@
 #include "base/enc.h"
 #include "wire/grip_int.h"
 #include "wire/http1.h"
-#include "wire/tnet.h"
 
 enum { DEPTH_MAX = 32 }; /* of a tnetstring; jansson has its own bound for JSON */
 
@@ -97,6 +96,11 @@ static json_t *tree_of(struct tnet t, unsigned depth)
     if (t.type == TNET_LIST)
         return list_of(t.bytes, depth);
     return t.type == TNET_MAP ? map_of(t.bytes, depth) : scalar_of(t);
+}
+
+json_t *grip__tree(struct tnet t)
+{
+    return tree_of(t, 0);
 }
 
 json_t *grip__tnet(struct slice text)

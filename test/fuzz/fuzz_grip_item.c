@@ -1,5 +1,5 @@
 /*
- * First byte: 'B' a publish body, 'Z' a message of ZeroMQ, 'L' a list as a tnetstring, 'P' a
+ * First byte: 'B' a publish body, 'Z' a message of ZeroMQ, 'L' what is in a list, 'P' a
  * document, a NUL and its patch. Oracles: an item that is accepted is fit for what carries it; a
  * refusal has a text and leaves nothing; a patch's result is JSON and within its bound.
  */
@@ -76,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         check_items(grip_item_parse_zmq(in, in.n & 1 ? &topic : NULL, &items, &note), &items,
                     &note);
     else if (what == 'L')
-        check_items(grip_items_parse_tnet(in, &items, &note), &items, &note);
+        check_items(grip_items_parse_tnet((struct tnet){TNET_LIST, in}, &items, &note), &items,
+                    &note);
     else if (what == 'P')
         patch(in);
     return 0;

@@ -320,10 +320,12 @@ TEST(a_list_of_items_as_a_tnetstring)
     struct err_note note = {0};
 
     grip_items_done(&items);
-    assert_int_equal(grip_items_parse_tnet(SLICE("141:" TNET "]"), &items, &note), 0);
+    assert_int_equal(grip_items_parse_tnet((struct tnet){TNET_LIST, SLICE(TNET)}, &items, &note),
+                     0);
     assert_int_equal(items.n, 1);
     grip_items_done(&items);
-    assert_int_equal(grip_items_parse_tnet(SLICE("2:hi,"), &items, &note), -ERR_SYNTAX);
+    assert_int_equal(grip_items_parse_tnet((struct tnet){TNET_STRING, SLICE("hi")}, &items, &note),
+                     -ERR_SYNTAX);
     items = (struct grip_items){0};
 }
 
