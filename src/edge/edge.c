@@ -17,6 +17,7 @@
 #include "edge/egress_rules.h"
 #include "edge/files.h"
 #include "edge/fleet.h"
+#include "edge/grip_hold.h"
 #include "edge/hold.h"
 #include "edge/inbound.h"
 #include "edge/link.h"
@@ -240,6 +241,7 @@ static void app_free(struct app *a)
 
     if (!a)
         return;
+    grip_holds_free(a);
     LIST_EACH (&a->inbounds, it, tmp)
         inbound_refuse(LIST_ITEM(it, struct inbound, in_app), 503,
                        slice_str(err_text(ERR_WORKER_DOWN)));

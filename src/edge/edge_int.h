@@ -36,6 +36,7 @@ struct access;
 struct egress;
 struct files;
 struct fleet;
+struct grip_holds;
 struct http1_server;
 struct link;
 struct listener;
@@ -94,6 +95,8 @@ struct app {
     struct link *serving; /* gets the events */
     struct link *bearer;  /* was given the events that are sent: serving, or it is draining */
     struct link *heir;    /* serves as soon as the bearer is gone */
+
+    struct grip_holds *grip; /* response and stream holds; NULL before the first */
 };
 
 /* --- orders: fleet → edges --- */

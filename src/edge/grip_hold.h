@@ -56,7 +56,8 @@ struct grip_fetch {
 struct grip_origin_ops {
     /* Makes the client's request again, original method, head and body, with these "Grip-Last: …\n"
      * lines (and without those of before); the response is treated like the first one. The hold is
-     * gone, origin and the reply are the callee's. */
+     * gone, origin and the reply are the callee's. The exchange behind the reply is parked: what it
+     * knew of the request is only in origin. */
     void (*again)(void *origin, struct reply take_reply, struct slice last);
     /* Slices are copied. Never NULL: what is wrong is told by failed(). */
     struct upstream_call *(*fetch)(void *origin, const struct grip_fetch *f,
@@ -99,5 +100,7 @@ void grip_hold_open(const struct grip_hold_start *s);
 
 /* The edge stops: polls are answered with what they would say at their timeout, streams end. */
 void grip_holds_stop(struct app *a);
+/* The application goes: cuts what is held, cancels what is asked for. Before its upstreams. */
+void grip_holds_free(struct app *a);
 
 #endif
