@@ -126,7 +126,8 @@ void grip_hold__subscriber(struct grip_hold *h, enum grip_kind kind, const struc
     h->is_subscribed = true;
 }
 
-static void subscribe_one(struct grip_hold *h, const struct grip_channel *ch,
+/* True: it is a new one, in a sequence. */
+static bool subscribe_one(struct grip_hold *h, const struct grip_channel *ch,
                           const struct grip_place *place, struct slice after)
 {
     CLEANUP(buf_done) struct buf name = {.max = place->prefix.n + ch->name.n};
@@ -138,16 +139,21 @@ static void subscribe_one(struct grip_hold *h, const struct grip_channel *ch,
         .has_after_id = after.n > 0,
     };
 
+    bool is_new;
+
     (void)buf_add(&name, place->prefix);
     (void)buf_add(&name, ch->name);
+    is_new = ch->has_prev_id && !subscriber_has(&h->sub, buf_slice(&name));
     /* More than there may be are dropped; and who asks for what is forgotten hears what is new. */
     (void)subscriber_add(&h->sub, buf_slice(&name), &how);
+    return is_new;
 }
 
-void grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
+bool grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
                           const struct grip_place *place, struct slice after)
 {
     const struct subscribe implicit = {.implicit = true};
+    bool is_new = false;
 
     subscriber_meta_clear(&h->sub);
     for (size_t i = 0; i < g->n_meta; i++)
@@ -156,9 +162,11 @@ void grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
     for (const char *const *name = place->subs; name && *name; name++)
         (void)subscriber_add(&h->sub, slice_str(*name), &implicit);
     for (size_t i = 0; i < g->n_channels; i++)
-        subscribe_one(h, &g->channels[i], place, after);
+        is_new |= subscribe_one(h, &g->channels[i], place, after);
     subscriber_replaced(&h->sub);
     count(h, g->hold);
+    /* Of the others, everything since the origin was asked is in the queue. */
+    return is_new && subscriber_conflicts(&h->sub);
 }
 
 void grip_hold__last(struct grip_hold *h, struct slice prefix, struct buf *out)

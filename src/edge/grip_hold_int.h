@@ -137,8 +137,9 @@ void grip_hold__abort(struct grip_hold *h);
 /* Makes it a subscriber of that kind. */
 void grip_hold__subscriber(struct grip_hold *h, enum grip_kind kind, const struct grip_collect *c);
 /* Subscribes to what the instruction says instead of what was before. `after`: SSE's
- * Last-Event-ID, or empty. */
-void grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
+ * Last-Event-ID, or empty. True: something was published on a new channel that the origin did not
+ * know of when it answered. */
+bool grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
                           const struct grip_place *place, struct slice after);
 /* "Grip-Last: …\n" lines of all channels with a prev-id. */
 void grip_hold__last(struct grip_hold *h, struct slice prefix, struct buf *out);

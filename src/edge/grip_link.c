@@ -135,7 +135,7 @@ static void due_in(struct grip_link *l, int64_t ms)
 
 void grip_link__touch(struct grip_hold *h)
 {
-    if (h->link && h->link->next && !h->link->fetch)
+    if (h->link && h->link->next && !h->link->fetch && h->link->tries == 0)
         due_in(h->link, (int64_t)h->link->next_s * 1000);
 }
 
@@ -191,22 +191,6 @@ static void leave(struct grip_link *l)
         (void)cancel_if_unwanted(f);
 }
 
-/* In two steps, because what is done for one may end it. */
-static void each(struct grip_fetching *f,
-                 void (*tell)(struct grip_fetching *f, struct grip_link *l))
-{
-    struct list todo, *it;
-
-    f->is_telling = true;
-    list_move(&todo, &f->links);
-    while ((it = list_pop(&todo)) != NULL) {
-        list_add_tail(&f->links, it);
-        tell(f, LIST_ITEM(it, struct grip_link, in_fetch));
-    }
-    f->is_telling = false;
-    (void)cancel_if_unwanted(f);
-}
-
 /* Lets all go, and tells each. The last that is done with a fetch. */
 static void finish(struct grip_fetching *f,
                    void (*tell)(struct grip_fetching *f, struct grip_link *l))
@@ -257,13 +241,6 @@ static void tell_bad(struct grip_fetching *f, struct grip_link *l)
     grip_stream__end(l->hold, SLICE("The next link's instruction is not valid."));
 }
 
-static void tell_begun(struct grip_fetching *f, struct grip_link *l)
-{
-    (void)f;
-    l->has_sent = false;
-    subscriber_pause(&l->hold->sub);
-}
-
 static void tell_ended(struct grip_fetching *f, struct grip_link *l)
 {
     const struct grip_place place = {slice_str(f->uri), l->prefix, l->route, l->subs};
@@ -306,11 +283,8 @@ static void on_response(void *arg, const struct upstream_response *r)
     if (f->is_json)
         (void)buf_add(&f->head, r->head);
     else if (grip_is_instructed(r->head) &&
-             grip_instruct_parse(r->head, r->status, SLICE_NONE, &f->instruct, NULL) < 0) {
+             grip_instruct_parse(r->head, r->status, SLICE_NONE, &f->instruct, NULL) < 0)
         fail(f, tell_bad);
-        return;
-    }
-    each(f, tell_begun);
 }
 
 /* Credit for as long as one of the clients keeps up. */
@@ -329,7 +303,7 @@ static bool spread(struct grip_fetching *f, struct slice bytes)
     struct list todo, *it;
 
     f->is_telling = true;
-    list_move(&todo, &f->links);
+    list_move(&todo, &f->links); /* in two steps, because a client may be cut */
     while ((it = list_pop(&todo)) != NULL) {
         struct grip_link *l = LIST_ITEM(it, struct grip_link, in_fetch);
 
@@ -438,8 +412,10 @@ static struct grip_fetching *fetching_new(struct grip_link *l, struct buf *last,
     return f;
 }
 
+/* What is published from now on comes behind the page, which is about what was before. */
 static void join(struct grip_link *l, struct grip_fetching *f)
 {
+    subscriber_pause(&l->hold->sub);
     l->fetch = f;
     l->has_sent = false;
     list_add_tail(&f->links, &l->in_fetch);

@@ -148,9 +148,10 @@ void grip_poll__park(struct grip_hold *h, const struct grip_instruct *g)
     struct loop *loop = h->app->edge->loop;
     struct grip_poll *p = poll_new(h, g);
     struct grip_collect *c = h->collect;
+    bool has_missed;
 
     grip_hold__subscriber(h, GRIP_HTTP_RESPONSE, c);
-    grip_hold__subscribe(h, g, &c->place, SLICE_NONE);
+    has_missed = grip_hold__subscribe(h, g, &c->place, SLICE_NONE);
     grip_hold__state(h, GRIP_PARKED);
     h->poll = p;
     grip_hold__collect_free(h, c);
@@ -158,7 +159,7 @@ void grip_poll__park(struct grip_hold *h, const struct grip_instruct *g)
     h->app->edge->stats.grip_held++;
     h->timer.due = on_timeout;
     timer_set(loop, &h->timer, loop_now(loop) + (int64_t)g->timeout_s * 1000);
-    if (subscriber_conflicts(&h->sub))
+    if (has_missed)
         again(h);
 }
 

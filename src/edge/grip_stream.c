@@ -186,7 +186,7 @@ static void follow_pages(struct grip_hold *h, const struct grip_instruct *g,
         return;
     }
     if (h->mode == GRIP_HOLD_STREAM)
-        grip_hold__subscribe(h, g, place, SLICE_NONE); /* to nothing any more */
+        (void)grip_hold__subscribe(h, g, place, SLICE_NONE); /* to nothing any more */
     grip_link__fetch(h);
 }
 
@@ -195,6 +195,7 @@ static void follow(struct grip_hold *h, const struct grip_instruct *g,
                    const struct grip_place *place, struct slice after)
 {
     const struct grip_channel *ch = sequenced(g);
+    bool has_missed;
 
     keep_alive(h, g);
     if (g->hold == GRIP_HOLD_NONE) {
@@ -205,9 +206,9 @@ static void follow(struct grip_hold *h, const struct grip_instruct *g,
         end_unrecoverable(h, ch->name);
         return;
     }
-    grip_hold__subscribe(h, g, place, after);
+    has_missed = grip_hold__subscribe(h, g, place, after);
     grip_link__touch(h);
-    if (subscriber_conflicts(&h->sub))
+    if (has_missed)
         grip_link__fetch(h);
     else if (subscriber_is_paused(&h->sub) && reply_pending(h->reply) <= GRIP_HOLD_QUEUE)
         subscriber_resume(&h->sub);

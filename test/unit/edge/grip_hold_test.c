@@ -16,7 +16,7 @@ static void expect_answer(const char *start, const char *body)
 }
 
 #define RESPONSE_HOLD "Content-Type: text/plain\nGrip-Hold: response\nGrip-Channel: a\n"
-#define DATE "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
+#define DATE "Date: Tue, 14 Nov 2023 22:13:22 GMT\r\n"
 
 /* --- without a hold --- */
 
@@ -316,17 +316,37 @@ TEST(many_polls_are_made_again_at_a_pace)
 {
     enum { POLLS = 350 };
     static struct peer polls[POLLS];
-    unsigned held = lab.edge->stats.grip_again;
 
     for (int i = 0; i < POLLS; i++)
         hold(&polls[i], RESPONSE_HOLD, "");
-    loop_advance(lab.loop, 5000);
-    held = (unsigned)lab.edge->stats.grip_again;
-    (void)held;
-    for (int i = 0; i < POLLS; i++)
-        peer_close(&polls[i]);
+    publish(RESPONSE("a", "\"action\":\"hint\""));
+    assert_int_equal(lab.edge->stats.grip_again, GRIP_HOLD_AGAIN);
+    assert_int_equal(lab.edge->stats.grip_waiting, POLLS - GRIP_HOLD_AGAIN);
+    loop_advance(lab.loop, 100);
+    assert_int_equal(lab.edge->stats.grip_again, 2 * GRIP_HOLD_AGAIN);
+    leave(&polls[POLLS - 1]);                 /* it waited */
+    publish(RESPONSE("a", "\"body\":\"x\"")); /* those that wait are answered */
+    assert_int_equal(lab.edge->stats.grip_answered, POLLS - 1 - 2 * GRIP_HOLD_AGAIN);
     assert_int_equal(lab.edge->stats.grip_waiting, 0);
     assert_int_equal(lab.edge->stats.grip_responses, 0);
+    loop_advance(lab.loop, 1000);
+    assert_int_equal(lab.edge->stats.grip_again, 2 * GRIP_HOLD_AGAIN);
+    for (int i = 0; i < POLLS - 1; i++)
+        leave(&polls[i]);
+}
+
+TEST(a_poll_of_a_channel_that_nobody_knew_is_made_again_once)
+{
+    hold(&client, "Grip-Hold: response\nGrip-Channel: fresh\n", "");
+    loop_advance(lab.loop, 900);
+    expect_asked("");
+    loop_advance(lab.loop, 200);
+    expect_asked("again\n");
+    respond_to(given_back, false);
+    origin_end(response);
+    loop_advance(lab.loop, 5000);
+    expect_asked("");
+    leave(&client);
 }
 
 TEST(a_client_that_leaves_is_forgotten)
@@ -402,6 +422,7 @@ int main(void)
         FRESH(a_poll_whose_sequence_breaks_is_made_again),
         FRESH(prefixes_are_the_routes_and_not_the_origins),
         FRESH(many_polls_are_made_again_at_a_pace),
+        FRESH(a_poll_of_a_channel_that_nobody_knew_is_made_again_once),
         FRESH(a_client_that_leaves_is_forgotten),
         FRESH(a_poll_may_ask_by_head),
         FRESH(when_the_edge_stops_polls_are_answered_and_streams_end),

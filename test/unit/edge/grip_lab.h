@@ -47,16 +47,39 @@ static inline struct upstream_call *call_new(const struct upstream_ops *ops, voi
     return c;
 }
 
+static inline void given_body(void *arg, struct slice bytes, bool end)
+{
+    (void)arg;
+    (void)bytes;
+    (void)end;
+}
+
+static inline void given_taken(void *arg, size_t n)
+{
+    (void)arg;
+    (void)n;
+}
+
+static inline void given_closed(void *arg, int err)
+{
+    (void)arg;
+    (void)err;
+    given_back = (struct reply){0};
+}
+
+static const struct exchange_ops given_facts = {given_body, given_taken, given_closed};
+
 static inline void origin_again(void *origin, struct reply take_reply, struct slice last)
 {
     n_origins--;
     mem_free(origin);
     given_back = take_reply;
+    reply_attach(take_reply, &given_facts, NULL);
     (void)buf_addf(&asked, "again\n%.*s", SLICE_FMT(last));
 }
 
 static inline struct upstream_call *origin_fetch(void *origin, const struct grip_fetch *f,
-                                          const struct upstream_ops *ops, void *arg)
+                                                 const struct upstream_ops *ops, void *arg)
 {
     assert_non_null(origin);
     (void)buf_addf(&asked, "%.*s %.*s\n%.*s", SLICE_FMT(f->method), SLICE_FMT(f->uri),
@@ -135,10 +158,39 @@ static inline void on_lab_request(void *arg, struct exchange *x)
 
 static const struct http1_server_ops lab_server_ops = {.request = on_lab_request};
 
+/* Somebody listens on the channels of the tests already, so that they are known for a while and
+ * nothing is refreshed a second after a test's beginning. */
+static struct subscriber keeper;
+
+static inline void keeper_told(struct subscriber *s)
+{
+    (void)s;
+}
+
+static inline void keeper_heard(struct subscriber *s, const struct delivery *d)
+{
+    (void)s;
+    (void)d;
+}
+
+static inline void keep_channels(void)
+{
+    static const struct subscriber_ops ops = {keeper_heard, keeper_heard, keeper_told, keeper_told,
+                                              keeper_told};
+    static const char *const names[] = {"a", "b", "c", "pre-c1"};
+    const struct subscribe plain = {0};
+
+    subscriber_init(&keeper, lab.edge, GRIP_WS_MESSAGE, 10, SLICE_NONE, &ops);
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        (void)subscriber_add(&keeper, slice_str(names[i]), &plain);
+    loop_advance(lab.loop, 2000);
+}
+
 static inline int grip_lab_open(void **state)
 {
     (void)state;
     lab_open(&lab);
+    keep_channels();
     server = http1_server_open(lab.loop, &(struct http1_options){0}, &lab_server_ops, NULL);
     buf_init(&asked, 16 << 20);
     n_calls = n_dead = n_origins = 0;
@@ -152,6 +204,7 @@ static inline int grip_lab_close(void **state)
     http1_server_close(server);
     loop_advance(lab.loop, 0);
     grip_holds_free(lab.app);
+    subscriber_done(&keeper);
     assert_int_equal(n_origins, 0);
     lab_close(&lab);
     buf_done(&asked);
@@ -211,7 +264,7 @@ static inline void hold(struct peer *c, const char *head, const char *body)
 
 /* The origin's response to the newest link that was fetched. */
 static inline void origin_answers(struct upstream_call *c, unsigned status, const char *head,
-                           const char *body)
+                                  const char *body)
 {
     const struct upstream_response r = {.status = (uint16_t)status, .head = slice_str(head)};
 
@@ -222,6 +275,13 @@ static inline void origin_answers(struct upstream_call *c, unsigned status, cons
     if (c->ops)
         origin_end(c);
     loop_advance(lab.loop, 0);
+}
+
+/* The client is gone. */
+static inline void leave(struct peer *c)
+{
+    client_cut(c);
+    peer_close(c);
 }
 
 static inline void expect_asked(const char *lines)
