@@ -15,7 +15,6 @@
 #include "wire/grip.h"
 #include "wire/http1.h"
 
-#pragma weak grip_hold_open
 #pragma weak ws_origin_open
 
 #define FAILED SLICE("Error while proxying to origin.\n")
