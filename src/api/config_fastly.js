@@ -175,7 +175,8 @@ function readStores(server, folder) {
 
 // --- the whole ---
 
-const plainBackend = ({ name, url, tls, host, port, override_host }) => ({ name, url, origin: `http${tls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${port}`, override_host });
+const addressOf = ({ tls, host, port }) => `http${tls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+const plainBackend = ({ name, url, override_host, ...at }) => ({ name, url, origin: addressOf(at), override_host });
 
 /**
  * Backends and stores, as [local_server] has them, for any application. Returns {fastly: what its worker is told, routes: to the

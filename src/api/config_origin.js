@@ -38,7 +38,7 @@ const ZMQ = {
 const FLAGS = ['debug', 'auto_cross_origin', 'accept_pushpin_route', 'accept_x_forwarded_protocol', 'log_from', 'log_user_agent'];
 const FORWARDED = /^(truncate:\d{1,6}|append|truncate:\d{1,6}, *append)?$/;
 const FORWARDED_SAYS = '"truncate:N", "append" or "truncate:N,append"';
-const SPEC = /^(tcp:\/\/[^\s:]+|tcp:\/\/\[[^\]\s]+\]|tcp:\/\/\*):\d{1,5}$|^ipc:\/\/\S+$/;
+const SPEC = /^(tcp:\/\/[^\s:]+|tcp:\/\/\[[^\]\s]+\]):(\d{1,5}|\*)$|^ipc:\/\/\S+$/;
 const SPEC_SAYS = '"tcp://HOST:PORT" or "ipc://PATH"';
 const LOGIN = /^[^:]+:/;
 
@@ -94,6 +94,7 @@ export function readOrigin(table, folder, over = {}) {
     x_forwarded_for_trusted: readForwarded(table, 'x_forwarded_for_trusted', over.x_forwarded_for_trusted),
     orig_headers_need_mark: table.has('orig_headers_need_mark') ? table.strings('orig_headers_need_mark') : over.orig_headers_need_mark ?? [],
     cdn_loop: table.string('cdn_loop') || over.cdn_loop || null,
+    answer_pings: table.boolean('answer_pings') ?? over.answer_pings ?? true,
     update_on_first_subscription: table.boolean('update_on_first_subscription') ?? over.update_on_first_subscription ?? true,
     ...readRange(table, ORIGIN, Object.fromEntries(Object.keys(ORIGIN).map((name) => [name, over[name]]))),
   };

@@ -139,6 +139,7 @@ static struct app_origin options_of(struct config *c, const json_t *o)
         .log_from = flag_of(o, "log_from"),
         .log_user_agent = flag_of(o, "log_user_agent"),
         .subscriptions = u32_of(o, "connection_subscription_max"),
+        .no_pong = !flag_of(o, "answer_pings"),
         .no_first_subscription = !flag_of(o, "update_on_first_subscription"),
         .connect_ms = u32_of(o, "connect_ms"),
         .response_ms = u32_of(o, "response_ms"),

@@ -26,7 +26,8 @@
     "routes\"],\"origin\":{"                                                                       \
     "\"sig_iss\":\"me\",\"sig_key\":{\"form\":\"file\",\"text\":\"6b\"},\"debug\":true,"           \
     "\"x_forwarded_for\":{\"truncate\":true,\"keep\":2,\"append\":true},"                          \
-    "\"set_x_forwarded_protocol\":\"false\",\"update_on_first_subscription\":true,"                \
+    "\"set_x_forwarded_protocol\":\"false\",\"answer_pings\":true,\"update_on_first_"              \
+    "subscription\":true,"                                                                         \
     "\"connect_ms\":7,\"routes\":[{\"id\":\"a\",\"host\":null,\"protocol\":\"ws\",\"path_rem\":3," \
     "\"headers\":[{\"name\":\"X\",\"value\":\"\"}],\"targets\":[{\"host\":\"o\",\"port\":81,"      \
     "\"name\":\"o:81\",\"over_http\":true,\"subs\":[\"c\"],\"ca\":{\"text\":\"PEM\"}}]}]}}],"      \
@@ -111,7 +112,7 @@ TEST(config_makes_an_origin_for_the_edge)
     assert_true(o->debug && o->forwarded.truncate && o->forwarded.append);
     assert_int_equal(o->forwarded.keep, 2);
     assert_int_equal(o->set_forwarded_proto, APP_FORWARDED_NONE);
-    assert_false(o->no_first_subscription);
+    assert_false(o->no_first_subscription || o->no_pong);
     assert_int_equal(o->connect_ms, 7);
     assert_null(r->host);
     assert_int_equal(r->protocol, APP_PROTOCOL_WS);
