@@ -94,7 +94,7 @@ struct app_origin_route {
     const char *jsonp_cb;        /* query parameter that names the callback ["callback"] */
     const char *jsonp_body;      /* … the body ["_body"] */
     const char *jsonp_defcb;     /* the callback when the query names none [none: not JSONP] */
-    const char *jsonp_defmethod; /* the method when it says none ["GET"] */
+    const char *jsonp_defmethod; /* the method when it says none ["GET"; basic: "POST"] */
 
     const struct app_origin_target *targets; /* tried in this order; at least one */
     size_t n_targets;

@@ -76,6 +76,8 @@ struct app {
     struct origin_table *routes; /* NULL: it has no origin */
     struct upstreams *upstreams; /* the same */
     struct list proxied;         /* requests that an origin answers (origin.c) */
+    int64_t failures_second;     /* of origin.failed lines */
+    unsigned failures_logged;    /* … in it */
     enum app_state state;
     bool reported_idle;
     struct blob *broken; /* why the code cannot run; NULL: it can, as far as we know */

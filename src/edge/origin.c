@@ -5,7 +5,9 @@
 
 #include "edge/edge_int.h"
 #include "edge/grip_hold.h"
+#include "edge/origin_cors.h"
 #include "edge/origin_head.h"
+#include "edge/origin_jsonp.h"
 #include "edge/origin_route.h"
 #include "edge/settings.h"
 #include "edge/upstream.h"
@@ -17,9 +19,14 @@
 
 #pragma weak ws_origin_open
 
+#pragma weak ws_origin_open
+
 #define FAILED SLICE("Error while proxying to origin.\n")
 
-enum { HEAD_MAX = 512 << 10 };
+enum {
+    HEAD_MAX = 512 << 10,
+    FAILURES_LOGGED = 5, /* a second */
+};
 
 /* One client's request, from its beginning until the client has its answer; a hold keeps it. */
 struct proxied {
@@ -81,7 +88,19 @@ static void refuse(struct proxied *p, uint16_t status, struct slice text)
     if (p->has_responded)
         reply_abort(reply);
     else
-        reply_text(reply, status, text);
+        reply_answer(reply, status, SLICE("Content-Type: text/plain\n"), text);
+}
+
+/* An origin that is down does not fill the disk. */
+static bool may_log(struct app *a)
+{
+    const int64_t second = loop_now(a->edge->loop) / 1000;
+
+    if (a->failures_second != second) {
+        a->failures_second = second;
+        a->failures_logged = 0;
+    }
+    return a->failures_logged++ < FAILURES_LOGGED;
 }
 
 /* The origin's fault. What it was the client hears only from a route that is debugged. */
@@ -90,8 +109,9 @@ static void refuse_origin(struct proxied *p, int err, struct slice why)
     CLEANUP(buf_done) struct buf text = {.max = 8192};
     struct app *a = p->app;
 
-    log_event(&a->edge->log, LOG_WARN, "origin.failed", F_TEXT("app", app_name(a)),
-              F_TEXT("path", p->path), F_TEXT("why", why));
+    if (may_log(a))
+        log_event(&a->edge->log, LOG_WARN, "origin.failed", F_TEXT("app", app_name(a)),
+                  F_TEXT("path", p->path), F_TEXT("why", why));
     a->edge->stats.requests_failed++;
     (void)buf_addf(&text, "%.*s\n", SLICE_FMT(why));
     refuse(p, err == -ERR_OVERLOADED ? 503 : 502,
@@ -432,7 +452,7 @@ static void open_socket(struct proxied *p)
 
     list_del(&p->in_app);
     p->reply = (struct reply){0};
-    if (t->over_http && !p->is_plain)
+    if ((t->over_http || t->test) && !p->is_plain)
         woh_open(&s);
     else
         ws_origin_open(&s, &socket_ops);
@@ -517,34 +537,74 @@ static void begin(struct proxied *p, const struct exchange_request *rq)
         refuse(p, 403, SLICE("Client not allowed to send WebSocket events directly.\n"));
         return;
     }
-    ask(p, SLICE_NONE, false);
+    ask(p, SLICE_NONE, p->body.n > 0);
     if (!p->is_body_over)
         reply_pull(p->reply, UPSTREAM_WINDOW);
 }
 
-static void open_route(struct app *a, struct origin_route *route, const struct exchange_request *rq,
-                       struct slice peer, bool is_plain, struct reply take_reply)
+struct opening {
+    struct app *app;
+    struct origin_route *route;
+    struct slice peer;
+    bool is_plain;
+};
+
+/* content: all of the request's body, or nothing when that comes from the reply. */
+static void open_request(const struct opening *o, const struct exchange_request *rq,
+                         struct slice content, struct reply take_reply)
 {
+    struct app *a = o->app;
     struct proxied *p = mem_new(sizeof(*p));
 
     p->app = a;
-    p->route = origin_route_ref(route);
+    p->route = origin_route_ref(o->route);
     p->reply = take_reply;
-    p->is_plain = is_plain;
+    p->is_plain = o->is_plain;
     p->is_head = slice_eq(rq->method, SLICE("HEAD"));
     p->is_trusted = is_trusted(a, rq);
     p->is_secure = rq->tls_version || origin_head_says_secure(a->settings->config.origin, rq);
     p->body_kind = rq->body;
     p->length = rq->length;
-    p->is_body_over = rq->body == EXCHANGE_BODY_NONE;
+    p->is_body_over = rq->body == EXCHANGE_BODY_NONE || content.n;
     buf_init(&p->body, GRIP_HOLD_BODY);
+    (void)buf_add(&p->body, content);
     list_add_tail(&a->proxied, &p->in_app);
     reply_attach(take_reply, &reply_facts, p);
     a->edge->stats.requests_origin++;
-    if (write_request(p, rq, peer) < 0)
+    if (write_request(p, rq, o->peer) < 0)
         refuse(p, 431, slice_str(err_text(ERR_HTTP_HEADERS_LARGE)));
     else
         begin(p, rq);
+}
+
+/* A route for pages of other sites. */
+static void open_cross(const struct opening *o, const struct exchange_request *rq,
+                       struct reply take_reply)
+{
+    const struct app_origin_route *c = o->route->config;
+    struct origin_jsonp j;
+    const int r = origin_jsonp_read(c, rq, &j);
+
+    if (r == 0) {
+        open_request(o, rq, SLICE_NONE, origin_cors(rq, take_reply));
+    } else if (r < 0) {
+        reply_text(take_reply, 400, SLICE("The query is no JSONP request.\n"));
+    } else {
+        open_request(o, &j.request, j.content, origin_jsonp_reply(c, j.callback, take_reply));
+        origin_jsonp_done(&j);
+    }
+}
+
+static void open_route(const struct opening *o, const struct exchange_request *rq,
+                       struct reply take_reply)
+{
+    const struct app_origin *all = o->app->settings->config.origin;
+    const bool is_cross = (o->route->config->aco || all->auto_cross_origin) && !o->is_plain;
+
+    if (is_cross && !rq->upgrade && !is_trusted(o->app, rq))
+        open_cross(o, rq, take_reply);
+    else
+        open_request(o, rq, SLICE_NONE, take_reply);
 }
 
 static struct origin_route *find_route(struct app *a, const struct exchange_request *rq)
@@ -572,13 +632,15 @@ void origin_open(struct app *a, struct exchange *x)
     char address[64];
 
     if (route) {
-        open_route(a, route, rq, stream_peer(exchange_stream(x), address, NULL), false,
-                   reply_to_client(x));
+        open_route(&(struct opening){.app = a,
+                                     .route = route,
+                                     .peer = stream_peer(exchange_stream(x), address, NULL)},
+                   rq, reply_to_client(x));
         return;
     }
     a->edge->stats.requests_other++;
     (void)buf_addf(&text, "No route for host: %.*s\n", SLICE_FMT(slice_sub(rq->host, 0, 512)));
-    reply_text(reply_to_client(x), 502, buf_slice(&text));
+    reply_answer(reply_to_client(x), 502, SLICE("Content-Type: text/plain\n"), buf_slice(&text));
 }
 
 int origin_handoff(struct app *a, const struct origin_handoff *h, struct reply take_reply)
@@ -587,7 +649,10 @@ int origin_handoff(struct app *a, const struct origin_handoff *h, struct reply t
 
     if (!route)
         return -ERR_NOT_FOUND;
-    open_route(a, route, h->request, h->peer, h->how == ORIGIN_WEBSOCKET, take_reply);
+    open_route(
+        &(struct opening){
+            .app = a, .route = route, .peer = h->peer, .is_plain = h->how == ORIGIN_WEBSOCKET},
+        h->request, take_reply);
     return 0;
 }
 

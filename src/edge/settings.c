@@ -90,7 +90,7 @@ static void fill_route(struct app_origin_route *r)
     if (!r->jsonp_body)
         r->jsonp_body = "_body";
     if (!r->jsonp_defmethod)
-        r->jsonp_defmethod = "GET";
+        r->jsonp_defmethod = r->jsonp_mode == APP_JSONP_BASIC ? "POST" : "GET";
 }
 
 static struct app_origin_route own_route(struct settings *s, const struct app_origin_route *from)

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "edge/edge_int.h"
+#include "edge/origin_builtin.h"
 #include "edge/origin_route.h"
 #include "edge/settings.h"
 #include "edge/upstream_int.h"
@@ -334,6 +335,7 @@ static void on_ended(void *arg, bool reusable)
 }
 
 static void begin(struct upstream_call *c);
+static void post(struct upstream_call *c);
 
 /* The connection had served others and died without a byte for this request: the server had closed
  * it already. */
@@ -539,14 +541,9 @@ void upstream__call_next(struct peer *p)
     struct upstream_call *c = LIST_ITEM(list_pop(&p->line), struct upstream_call, in_line);
 
     p->n_line--;
-    c->state = CALL_NEW;
-    if (upstream__peer_is_well(p)) {
-        reach(c, p);
-        return;
-    }
     c->peer = NULL;
-    c->target++;
-    next_target(c);
+    c->state = CALL_NEW;
+    post(c);
 }
 
 static void fail_unreached(struct upstream_call *c)
@@ -607,11 +604,46 @@ static void next_target(struct upstream_call *c)
         fail_unreached(c);
 }
 
+/* --- the target `test` --- */
+
+static void give_test(struct upstream_call *c, const struct origin_builtin *t)
+{
+    const struct upstream_response r = {
+        .status = t->status,
+        .head = buf_slice(&t->head),
+        .body = t->body.n ? EXCHANGE_BODY_LENGTH : EXCHANGE_BODY_NONE,
+        .length = t->body.n,
+        .has_length = true,
+        .target = slice_str(target_of(c)->name),
+        .subs = target_of(c)->subs,
+    };
+
+    c->state = CALL_ANSWERED;
+    c->ops->response(c->arg, &r);
+    if (c->state != CALL_OVER && t->body.n && !slice_eq(c->method, SLICE("HEAD")))
+        c->ops->body(c->arg, buf_slice(&t->body));
+    if (c->state != CALL_OVER)
+        on_ended(c, false);
+}
+
+static void answer_test(struct upstream_call *c)
+{
+    const bool is_events = slice_find_slice(c->fields, SLICE("application/websocket-events")) >= 0;
+    struct origin_builtin t;
+
+    origin_builtin_answer(c->path, is_events, buf_slice(&c->kept), &t);
+    give_test(c, &t);
+    origin_builtin_done(&t);
+}
+
 static void begin(struct upstream_call *c)
 {
     c->target = 0;
     c->tried = 0;
-    next_target(c);
+    if (!c->direct && !c->upgrade && target_of(c)->test)
+        answer_test(c);
+    else
+        next_target(c);
 }
 
 static void work(void *arg)
