@@ -25,6 +25,7 @@
 #include "edge/origin_route.h"
 #include "edge/pages.h"
 #include "edge/relay.h"
+#include "edge/roster.h"
 #include "edge/settings.h"
 #include "edge/target.h"
 #include "edge/upstream.h"
@@ -750,6 +751,7 @@ static void edge_done(struct edge *e)
     router_done(&e->router);
     slots_done(&e->holds);
     slots_done(&e->inbounds);
+    slots_done(&e->roster);
     admit_close(e->admit);
     e->admit = NULL;
     egress_rules_done(&e->trusted);
@@ -776,6 +778,7 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     e->relay = relay_new(e, &o->grip);
     slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
     slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
+    roster_init(e);
     if (o->access_log)
         e->access = access_open(e, o->access_log, note);
     if ((o->access_log && !e->access) ||

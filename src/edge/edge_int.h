@@ -188,6 +188,7 @@ struct edge {
     struct zeromq *zeromq; /* edge 0's; NULL: none */
     struct relay *relay; /* publishing */
     struct slots inbounds;
+    struct slots roster; /* roster.h */
     struct edge_listener listeners[EDGE_LISTENERS];
     size_t n_listeners;
     uint64_t accepted_order; /* hold.since */

@@ -24,6 +24,7 @@
 #include "edge/grip_socket.h"
 #include "edge/hold.h"
 #include "edge/reply.h"
+#include "edge/roster.h"
 #include "edge/settings.h"
 #include "edge/upstream.h"
 #include "edge/woh_head.h"
@@ -61,6 +62,7 @@ struct woh {
     struct buf body;          /* of the response */
     struct woh_queue queue;
     struct timer timer; /* for a retry, else for the keep-alive */
+    uint64_t seat;      /* in the roster, while there is a client */
     struct slice prefix, route_id;
     size_t replayed;       /* content bytes of the request that were offered before */
     size_t accepted;       /* what its response says of them */
@@ -104,6 +106,7 @@ static void over(struct woh *w)
 {
     assert(w->state != OVER && !w->exchange && !w->hold);
     w->state = OVER;
+    roster_drop(w->app->edge, w->seat);
     if (w->call)
         w->ops->cancel(w->call);
     w->call = NULL;
@@ -130,6 +133,7 @@ static void drop_hold(struct woh *w)
     grip_socket_free(w->grip);
     w->grip = NULL;
     w->hold = NULL;
+    roster_drop(w->app->edge, w->seat);
     hold_free(h);
 }
 
@@ -763,13 +767,13 @@ static void on_exchange_taken(void *arg, size_t n)
 static const struct exchange_ops exchange_facts = {on_exchange_body, on_exchange_taken,
                                                    on_exchange_closed};
 
-static struct blob *make_fields(const struct woh_start *s)
+static struct blob *make_fields(const struct woh_start *s, uint64_t seat)
 {
     CLEANUP(buf_done) struct buf fields = {.max = WOH_FIELDS_MAX};
-    char id[WOH_ID_SIZE + 1];
+    char id[ROSTER_NAME + 1];
 
-    woh_id(id);
-    (void)woh_put_fields(&fields, s->fields, !s->no_grip, slice_make(id, WOH_ID_SIZE));
+    roster_name(seat, id);
+    (void)woh_put_fields(&fields, s->fields, !s->no_grip, slice_make(id, ROSTER_NAME));
     return blob_copy(buf_slice(&fields));
 }
 
@@ -788,7 +792,8 @@ void woh_open(const struct woh_start *s)
     w->one_event = s->one_event;
     w->debug = s->debug;
     w->timer.due = on_due;
-    w->fields = make_fields(s);
+    w->seat = roster_add(s->app->edge, on_refresh, w);
+    w->fields = make_fields(s, w->seat);
     list_add_tail(&s->app->wohs, &w->in_app);
     s->app->edge->stats.woh_open++;
     exchange_attach(s->exchange, &exchange_facts, w);

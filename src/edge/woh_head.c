@@ -1,8 +1,5 @@
 #include "edge/woh_head.h"
 
-#include <stdio.h>
-#include <sys/random.h>
-
 #include "wire/grip.h"
 #include "wire/woh.h"
 
@@ -24,19 +21,6 @@ static int put_field(struct buf *out, struct slice name, struct slice value)
     p[name.n + 2 + value.n] = '\n';
     buf_commit(out, name.n + value.n + 3);
     return 0;
-}
-
-void woh_id(char ret[WOH_ID_SIZE + 1])
-{
-    uint8_t b[16] = {0};
-
-    (void)!getrandom(b, sizeof(b), 0);
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    (void)snprintf(ret, WOH_ID_SIZE + 1,
-                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-                   b[14], b[15]);
 }
 
 /* --- requests --- */

@@ -11,15 +11,12 @@
 enum {
     WOH_META_BYTES = 16 << 10, /* of all Meta- lines; what is more is ignored */
     WOH_KEEP_ALIVE_MIN_S = 20, /* a shorter Keep-Alive-Interval is raised to it */
-    WOH_ID_SIZE = 36,          /* of a Connection-Id */
     WOH_FIELDS_MAX = 512 << 10,
 };
 
-/* A version 4 UUID, lower-case, and a NUL. */
-void woh_id(char ret[WOH_ID_SIZE + 1]);
-
 /* Appends the lines that every request of a client has: those of `fields` ("name: value\n"…) but
  * for what is the handshake's or ours, and the protocol's own. grip: the extension is offered.
+ * id: the Connection-Id.
  * -ERR_TOO_LARGE. */
 int woh_put_fields(struct buf *out, struct slice fields, bool grip, struct slice id);
 

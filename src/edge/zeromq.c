@@ -96,16 +96,6 @@ static void on_item(struct inlet *in, struct message *m)
     publish(in, &items);
 }
 
-static void on_command(struct inlet *in, struct message *m)
-{
-    struct buf reply = {.max = ZEROMQ_REPLY_MAX};
-
-    in->zeromq->edge->stats.zeromq_commands++;
-    zeromq__command(in->zeromq, part(m, 0), &reply);
-    (void)zmq_send(in->socket, reply.p, reply.n, ZMQ_DONTWAIT);
-    buf_done(&reply);
-}
-
 /* --- reading --- */
 
 static void on_read(void *arg);
@@ -119,6 +109,30 @@ static void read_soon(struct inlet *in)
     }
 }
 
+/* A command is answered before the next is read. */
+static bool is_full(const struct inlet *in)
+{
+    return in->has_waiting || (in->kind == INLET_COMMAND && in->zeromq->is_asking);
+}
+
+static void on_command(struct inlet *in, struct message *m)
+{
+    in->zeromq->edge->stats.zeromq_commands++;
+    in->zeromq->is_asking = true;
+    zeromq__command(in->zeromq, part(m, 0));
+}
+
+void zeromq__reply(struct zeromq *z, struct slice reply)
+{
+    z->is_asking = false;
+    for (size_t i = 0; i < z->n_inlets; i++) {
+        if (z->inlets[i].kind != INLET_COMMAND)
+            continue;
+        (void)zmq_send(z->inlets[i].socket, reply.p, reply.n, ZMQ_DONTWAIT);
+        read_soon(&z->inlets[i]);
+    }
+}
+
 static void on_read(void *arg)
 {
     struct inlet *in = arg;
@@ -127,7 +141,7 @@ static void on_read(void *arg)
     in->is_posted = false;
     if (in->zeromq->is_gone)
         return;
-    for (unsigned i = 0; !in->has_waiting && i < BUDGET; i++) {
+    for (unsigned i = 0; !is_full(in) && i < BUDGET; i++) {
         if (!receive(in, &m))
             return; /* its descriptor tells when there is more */
         if (in->kind == INLET_COMMAND)
@@ -136,7 +150,7 @@ static void on_read(void *arg)
             on_item(in, &m);
         message_done(&m);
     }
-    if (!in->has_waiting)
+    if (!is_full(in))
         read_soon(in);
 }
 
@@ -278,6 +292,7 @@ int zeromq_open(struct edge *edge0, const struct grip_options *o, struct zeromq 
     z->edge = edge0;
     z->ctx = zmq_ctx_new();
     buf_init(&z->uris, 4096);
+    buf_init(&z->question, o->control_body ? o->control_body : BODY);
     if ((err = open_inlet(z, INLET_COMMAND, command, o, note)) < 0 ||
         (err = open_inlet(z, INLET_PULL, q->pull, o, note)) < 0 ||
         (err = open_inlet(z, INLET_SUB, q->sub, o, note)) < 0) {
@@ -320,6 +335,7 @@ void zeromq_free(struct zeromq *z)
         inlet_done(&z->inlets[i]);
     (void)zmq_ctx_term(z->ctx);
     buf_done(&z->uris);
+    buf_done(&z->question);
     z->is_gone = true;
     loop_defer(z->edge->loop, LOOP_REAP, mem_free, z);
 }

@@ -3,104 +3,221 @@
  *
  *   {"id": S, "method": S, "args": {…}}
  *   {"id": S, "success": true, "value": …}  |  {"id": S, "success": false, "condition": S}
+ *
+ *   get-zmq-uris                      the addresses of the sockets
+ *   publish    items: [item, …]       as wire/grip_item.h reads them
+ *   recover                           all ids are forgotten, all holds refreshed
+ *   refresh    cid: S  or  channel: S the origin of that WebSocket (or of those) is asked now
+ *   conncheck  ids: [S, …]            those of them that are open
  */
 #include "edge/relay.h"
+#include "edge/roster.h"
 #include "edge/zeromq_int.h"
 #include "wire/tnet.h"
 
 /* --- replies --- */
 
-static void put_name(struct buf *out, const char *name)
+/* {"id": …, "success": …, name: value}; value is a tnetstring. */
+static void reply(struct zeromq *z, struct tnet id, bool success, const char *name,
+                  struct slice value)
 {
-    (void)tnet_put_string(out, slice_str(name));
+    CLEANUP(buf_done) struct buf members = {.max = ZEROMQ_REPLY_MAX};
+    CLEANUP(buf_done) struct buf out = {.max = ZEROMQ_REPLY_MAX};
+
+    if (id.type && tnet_put_string(&members, SLICE("id")) == 0)
+        (void)tnet_put(&members, id.type, id.bytes);
+    (void)tnet_put_string(&members, SLICE("success"));
+    (void)tnet_put_bool(&members, success);
+    if (tnet_put_string(&members, slice_str(name)) < 0 || buf_add(&members, value) < 0 ||
+        tnet_put(&out, TNET_MAP, buf_slice(&members)) < 0)
+        buf_clear(&out); /* whoever asked such a thing hears nothing in it */
+    zeromq__reply(z, buf_slice(&out));
 }
 
-/* value: a tnetstring. */
-static void succeed(struct buf *members, struct slice value)
+static void succeed(struct zeromq *z, struct tnet id, struct slice value)
 {
-    put_name(members, "success");
-    (void)tnet_put_bool(members, true);
-    put_name(members, "value");
-    (void)buf_add(members, value);
+    reply(z, id, true, "value", value.n ? value : SLICE("0:~"));
 }
 
-static void fail(struct buf *members, const char *condition)
+static void fail(struct zeromq *z, struct tnet id, const char *condition)
 {
-    put_name(members, "success");
-    (void)tnet_put_bool(members, false);
-    put_name(members, "condition");
-    (void)tnet_put_string(members, slice_str(condition));
+    CLEANUP(buf_done) struct buf value = {.max = 64};
+
+    (void)tnet_put_string(&value, slice_str(condition));
+    reply(z, id, false, "condition", buf_slice(&value));
 }
 
-#define NOTHING SLICE("0:~")
+/* --- questions to all edges: answered later --- */
 
-/* --- methods --- */
-
-static void get_uris(struct zeromq *z, struct tnet args, struct buf *reply)
+/* The id and the argument of the command that z->question keeps. */
+static bool find_question(struct zeromq *z, const char *name, struct tnet *ret_id,
+                          struct tnet *ret_argument)
 {
-    struct buf value = {.max = ZEROMQ_REPLY_MAX};
+    struct slice in = buf_slice(&z->question);
+    struct tnet all, args;
+
+    return tnet_next(&in, &all) > 0 && tnet_find(all, SLICE("id"), ret_id) &&
+           tnet_find(all, SLICE("args"), &args) && tnet_find(args, slice_str(name), ret_argument);
+}
+
+static void on_refreshed(void *arg, const struct roster_call *call)
+{
+    struct zeromq *z = arg;
+    struct tnet id = {0}, cid;
+
+    (void)find_question(z, "cid", &id, &cid);
+    if (call->found[0])
+        succeed(z, id, SLICE_NONE);
+    else
+        fail(z, id, "item-not-found");
+}
+
+static void on_checked(void *arg, const struct roster_call *call)
+{
+    CLEANUP(buf_done) struct buf names = {.max = ZEROMQ_REPLY_MAX};
+    CLEANUP(buf_done) struct buf value = {.max = ZEROMQ_REPLY_MAX};
+    struct zeromq *z = arg;
+    struct tnet id = {0}, ids = {0}, name;
+
+    (void)find_question(z, "ids", &id, &ids);
+    for (size_t i = 0; i < call->n && tnet_next(&ids.bytes, &name) > 0; i++)
+        if (call->found[i])
+            (void)tnet_put_string(&names, name.bytes);
+    (void)tnet_put(&value, TNET_LIST, buf_slice(&names));
+    succeed(z, id, buf_slice(&value));
+}
+
+static void ask(struct zeromq *z, struct slice request, struct roster_call take_call,
+                void (*done)(void *arg, const struct roster_call *call))
+{
+    take_call.found = mem_new(MAX(take_call.n, 1) * sizeof(take_call.found[0]));
+    buf_clear(&z->question);
+    (void)buf_add(&z->question, request);
+    roster_ask(z->edge, take_call, done, z);
+}
+
+static int refresh_one(struct zeromq *z, struct slice request, struct slice name)
+{
+    struct roster_call call = {.refresh = true, .n = 1, .seats = mem_new(sizeof(uint64_t))};
+
+    call.seats[0] = roster_seat(name);
+    ask(z, request, call, on_refreshed);
+    return 0;
+}
+
+static int refresh_channel(struct zeromq *z, struct tnet id, struct slice channel)
+{
+    struct grip_item item = {.channel = channel, .no_seq = true, .size = -1};
+    const struct grip_items items = {.items = &item, .n = 1};
+
+    item.formats[GRIP_WS_MESSAGE] = (struct grip_format){.has = true, .action = GRIP_REFRESH};
+    if (relay_publish(z->edge, &items) < 0)
+        fail(z, id, "service-unavailable");
+    else
+        succeed(z, id, SLICE_NONE);
+    return 0;
+}
+
+/* --- methods: what they do not understand, -ERR_SYNTAX --- */
+
+struct command {
+    struct slice request;
+    struct tnet id;
+    struct tnet args;
+};
+
+static int get_uris(struct zeromq *z, const struct command *c)
+{
+    CLEANUP(buf_done) struct buf value = {.max = ZEROMQ_REPLY_MAX};
 
     (void)tnet_put(&value, TNET_MAP, buf_slice(&z->uris));
-    succeed(reply, buf_slice(&value));
-    buf_done(&value);
+    succeed(z, c->id, buf_slice(&value));
+    return 0;
 }
 
-static void publish(struct zeromq *z, struct tnet args, struct buf *reply)
+static int publish(struct zeromq *z, const struct command *c)
 {
     struct grip_items items;
     struct tnet list;
-    struct err_note note;
 
-    if (!tnet_find(args, SLICE("items"), &list) || grip_items_parse_tnet(list, &items, &note) < 0) {
-        fail(reply, "bad-request");
-        return;
-    }
+    if (!tnet_find(c->args, SLICE("items"), &list) || grip_items_parse_tnet(list, &items, NULL) < 0)
+        return -ERR_SYNTAX;
     if (relay_publish(z->edge, &items) < 0)
-        fail(reply, "service-unavailable");
+        fail(z, c->id, "service-unavailable");
     else
-        succeed(reply, NOTHING);
+        succeed(z, c->id, SLICE_NONE);
     grip_items_done(&items);
+    return 0;
 }
 
-static void recover(struct zeromq *z, struct tnet args, struct buf *reply)
+static int recover(struct zeromq *z, const struct command *c)
 {
     relay_recover(z->edge);
-    succeed(reply, NOTHING);
+    succeed(z, c->id, SLICE_NONE);
+    return 0;
+}
+
+static int refresh(struct zeromq *z, const struct command *c)
+{
+    struct tnet what;
+
+    if (tnet_find(c->args, SLICE("cid"), &what) && what.type == TNET_STRING)
+        return refresh_one(z, c->request, what.bytes);
+    if (tnet_find(c->args, SLICE("channel"), &what) && what.type == TNET_STRING)
+        return refresh_channel(z, c->id, what.bytes);
+    return -ERR_SYNTAX;
+}
+
+static int conncheck(struct zeromq *z, const struct command *c)
+{
+    struct roster_call call = {0};
+    struct tnet ids, name;
+    struct slice rest;
+    int r;
+
+    if (!tnet_find(c->args, SLICE("ids"), &ids) || ids.type != TNET_LIST)
+        return -ERR_SYNTAX;
+    for (rest = ids.bytes; (r = tnet_next(&rest, &name)) > 0 && name.type == TNET_STRING;)
+        call.n++;
+    if (r != 0)
+        return -ERR_SYNTAX;
+    call.seats = mem_new(MAX(call.n, 1) * sizeof(call.seats[0]));
+    for (size_t i = 0; tnet_next(&ids.bytes, &name) > 0; i++)
+        call.seats[i] = roster_seat(name.bytes);
+    ask(z, c->request, call, on_checked);
+    return 0;
 }
 
 static const struct {
     const char *name;
-    void (*run)(struct zeromq *z, struct tnet args, struct buf *reply);
+    int (*run)(struct zeromq *z, const struct command *c);
 } methods[] = {
-    {"get-zmq-uris", get_uris},
-    {"publish", publish},
-    {"recover", recover},
+    {"get-zmq-uris", get_uris}, {"publish", publish},     {"recover", recover},
+    {"refresh", refresh},       {"conncheck", conncheck},
 };
 
-static void run(struct zeromq *z, struct tnet method, struct tnet args, struct buf *reply)
+static void run(struct zeromq *z, struct slice method, const struct command *c)
 {
     for (size_t i = 0; i < COUNT_OF(methods); i++) {
-        if (slice_eq(method.bytes, slice_str(methods[i].name))) {
-            methods[i].run(z, args, reply);
-            return;
-        }
+        if (!slice_eq(method, slice_str(methods[i].name)))
+            continue;
+        if (methods[i].run(z, c) < 0)
+            fail(z, c->id, "bad-request");
+        return;
     }
-    fail(reply, "method-not-found");
+    fail(z, c->id, "method-not-found");
 }
 
-void zeromq__command(struct zeromq *z, struct slice request, struct buf *reply)
+void zeromq__command(struct zeromq *z, struct slice request)
 {
-    struct buf members = {.max = ZEROMQ_REPLY_MAX / 2};
-    struct tnet all, id = {0}, method, args = {.type = TNET_MAP};
+    struct command c = {.request = request, .args = {.type = TNET_MAP}};
+    struct slice rest = request;
+    struct tnet all, method;
 
-    if (tnet_next(&request, &all) > 0 && tnet_find(all, SLICE("id"), &id) &&
-        tnet_put_string(&members, SLICE("id")) == 0)
-        (void)tnet_put(&members, id.type, id.bytes);
-    (void)(id.type && tnet_find(all, SLICE("args"), &args));
-    if (id.type && tnet_find(all, SLICE("method"), &method) && args.type == TNET_MAP)
-        run(z, method, args, &members);
+    if (tnet_next(&rest, &all) > 0 && tnet_find(all, SLICE("id"), &c.id))
+        (void)tnet_find(all, SLICE("args"), &c.args);
+    if (c.id.type && tnet_find(all, SLICE("method"), &method) && c.args.type == TNET_MAP)
+        run(z, method.bytes, &c);
     else
-        fail(&members, "bad-request");
-    (void)tnet_put(reply, TNET_MAP, buf_slice(&members));
-    buf_done(&members);
+        fail(z, c.id, "bad-request");
 }

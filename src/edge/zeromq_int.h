@@ -26,13 +26,16 @@ struct zeromq {
     void *ctx; /* libzmq's */
     struct inlet inlets[INLETS];
     size_t n_inlets;
-    struct buf uris; /* members of the answer to get-zmq-uris */
+    struct buf uris;     /* members of the answer to get-zmq-uris */
+    struct buf question; /* the command that all edges are asked about */
+    bool is_asking;      /* a command was read and is not answered */
     bool is_gone;
 };
 
 enum { ZEROMQ_REPLY_MAX = 1 << 20 };
 
-/* Carries a command out; its reply is appended to `reply`, which is empty. */
-void zeromq__command(struct zeromq *z, struct slice request, struct buf *reply);
+/* Carries a command out, which is answered by zeromq__reply(), at once or later. */
+void zeromq__command(struct zeromq *z, struct slice request);
+void zeromq__reply(struct zeromq *z, struct slice reply);
 
 #endif

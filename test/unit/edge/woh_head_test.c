@@ -45,19 +45,6 @@ TEST(without_grip_the_extension_is_not_offered)
     assert_true(slice_find_slice(buf_slice(&b), SLICE("Extensions")) < 0);
 }
 
-TEST(ids_are_lower_case_version_4_uuids)
-{
-    char a[WOH_ID_SIZE + 1], b[WOH_ID_SIZE + 1];
-
-    woh_id(a);
-    woh_id(b);
-    assert_string_not_equal(a, b);
-    assert_int_equal(strlen(a), WOH_ID_SIZE);
-    assert_int_equal(a[14], '4');
-    assert_non_null(strchr("89ab", a[19]));
-    assert_int_equal(strspn(a, "0123456789abcdef-"), WOH_ID_SIZE);
-}
-
 static struct woh_head head_of(unsigned status, const char *lines)
 {
     CLEANUP(buf_done) struct buf extension = {0};
@@ -165,7 +152,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_has_the_clients_fields_and_the_protocols_own),
         cmocka_unit_test(without_grip_the_extension_is_not_offered),
-        cmocka_unit_test(ids_are_lower_case_version_4_uuids),
         cmocka_unit_test(only_200_with_exactly_the_type_is_events),
         cmocka_unit_test(keep_alive_intervals_are_whole_seconds_from_20),
         cmocka_unit_test(accepted_bytes_are_all_unless_a_number_says_otherwise),

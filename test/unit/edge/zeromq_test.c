@@ -3,6 +3,7 @@
 #include <zmq.h>
 
 #include "edge/edge_int.h"
+#include "edge/roster.h"
 #include "edge/subscriber.h"
 #include "lib/test.h"
 #include "wire/tnet.h"
@@ -266,6 +267,55 @@ TEST(commands_are_answered)
     close_lab(&lab);
 }
 
+#define CHECK "100:2:id,1:a,6:method,9:conncheck,4:args,59:3:ids,49:36:%s,6:nobody,]}}"
+#define REFRESH "85:2:id,1:a,6:method,7:refresh,4:args,46:3:cid,36:%s,}}"
+#define CHANNEL "53:2:id,1:a,6:method,7:refresh,4:args,14:7:channel,1:c,}}"
+#define NOTHING "38:2:id,1:a,6:method,7:refresh,4:args,0:}}"
+
+static void on_seat_refresh(void *arg)
+{
+    (*(unsigned *)arg)++;
+}
+
+/* A command with one name: what stands around it was counted by hand. */
+static struct slice with_name(char *room, size_t size, const char *form, const char *name)
+{
+    const int n = snprintf(room, size, form, name);
+
+    assert_true(n > 0 && (size_t)n < size);
+    return slice_make(room, (size_t)n);
+}
+
+TEST(clients_are_asked_for_by_their_id)
+{
+    struct lab lab;
+    char room[1024], command[256], name[ROSTER_NAME + 1];
+    unsigned refreshed = 0;
+    struct tnet reply, value;
+    uint64_t seat;
+    void *req;
+
+    open_lab(&lab);
+    subscribe(&lab, "c");
+    req = peer(&lab, ZMQ_REQ, "command");
+    seat = roster_add(lab.edge, on_seat_refresh, &refreshed);
+    roster_name(seat, name);
+    reply = ask(&lab, req, with_name(command, sizeof(command), CHECK, name), room, sizeof(room));
+    assert_true(tnet_find(reply, SLICE("value"), &value));
+    assert_true(slice_ends(value.bytes, SLICE(",")) && value.bytes.n == 40);
+    reply = ask(&lab, req, with_name(command, sizeof(command), REFRESH, name), room, sizeof(room));
+    expect_member(reply, "success", SLICE("true"));
+    assert_int_equal(refreshed, 1);
+    roster_drop(lab.edge, seat);
+    reply = ask(&lab, req, with_name(command, sizeof(command), REFRESH, name), room, sizeof(room));
+    expect_member(reply, "condition", SLICE("item-not-found"));
+    expect_member(ASK(CHANNEL), "success", SLICE("true"));
+    expect(&lab, "refresh\n");
+    expect_member(ASK(NOTHING), "condition", SLICE("bad-request"));
+    (void)zmq_close(req);
+    close_lab(&lab);
+}
+
 TEST(commands_that_are_wrong_are_answered_too)
 {
     struct lab lab;
@@ -304,6 +354,7 @@ int main(void)
         cmocka_unit_test(what_is_no_item_is_refused_and_logged),
         cmocka_unit_test(publishers_hear_which_channels_are_wanted),
         cmocka_unit_test(commands_are_answered),
+        cmocka_unit_test(clients_are_asked_for_by_their_id),
         cmocka_unit_test(commands_that_are_wrong_are_answered_too),
         cmocka_unit_test(an_address_that_cannot_be_used_is_told),
     };
