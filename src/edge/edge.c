@@ -11,6 +11,7 @@
 #include "edge/admit.h"
 #include "edge/browser_origin.h"
 #include "edge/client.h"
+#include "edge/control.h"
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
 #include "edge/egress.h"
@@ -397,7 +398,8 @@ static void on_request(void *arg, struct exchange *x)
     struct app *a;
 
     if (li->door == EDGE_CONTROL) {
-        pages_control(e, x);
+        if (!control_answer(e->control, x))
+            pages_control(e, x);
         return;
     }
     index = router_find(&e->router, rq->host, target_path(rq->target));
@@ -484,13 +486,49 @@ static void edge_crowd(struct edge *e)
         timer_set(e->loop, &e->crowd, loop_now(e->loop) + CROWD_MS);
 }
 
+static bool is_crowded(const struct edge_listener *control)
+{
+    return http1_server_open_now(control->http) >= control->edge->control_clients;
+}
+
+static void on_control_due(struct timer *t)
+{
+    struct edge *e = CONTAINER_OF(t, struct edge, control_crowd);
+
+    for (size_t i = 0; i < e->n_listeners; i++) {
+        const struct edge_listener *li = &e->listeners[i];
+
+        if (li->door != EDGE_CONTROL || !li->listener)
+            continue;
+        if (is_crowded(li))
+            timer_set(e->loop, t, loop_now(e->loop) + CROWD_MS);
+        else
+            listen_resume(li->listener);
+    }
+}
+
+/* Publishers wait for each other, not for clients. */
+static void control_accepted(struct edge_listener *li)
+{
+    struct edge *e = li->edge;
+
+    if (!is_crowded(li))
+        return;
+    listen_pause(li->listener);
+    timer_set(e->loop, &e->control_crowd, loop_now(e->loop) + CROWD_MS);
+}
+
 static void on_accepted(void *arg, struct stream *take_s)
 {
     struct edge_listener *li = arg;
     struct edge *e = li->edge;
 
     http1_server_take(li->http, take_s);
-    if (li->door == EDGE_CONTROL || connections(e) < e->max_connections)
+    if (li->door == EDGE_CONTROL) {
+        control_accepted(li);
+        return;
+    }
+    if (connections(e) < e->max_connections)
         return;
     edge_crowd(e);
     for (unsigned i = 0; i < e->count; i++)
@@ -542,7 +580,12 @@ static const struct listen_ops admit_facts = {
     .accepted = on_accepted, .preface = on_preface, .admit = on_admit};
 
 /* The largest of what the applications permit; one server does not know yet which will answer. */
-static struct http1_options http_options(const struct edge *e)
+enum {
+    CONTROL_BODY = 1 << 30, /* control.c has a limit of its own, and words for it */
+    CONTROL_IDLE_MS = 10000,
+};
+
+static struct http1_options http_options(const struct edge *e, enum edge_door door)
 {
     struct http1_options o = {0};
 
@@ -552,13 +595,15 @@ static struct http1_options http_options(const struct edge *e)
         o.body_bytes = MAX(o.body_bytes, l->request_bytes);
         o.head_ms = MAX(o.head_ms, l->head_ms);
     }
+    if (door == EDGE_CONTROL)
+        o = (struct http1_options){.body_bytes = CONTROL_BODY, .idle_ms = CONTROL_IDLE_MS};
     return o;
 }
 
 struct edge_listener *edge_open_door(struct edge *e, enum edge_door door)
 {
     struct edge_listener *li = &e->listeners[e->n_listeners];
-    const struct http1_options o = http_options(e);
+    const struct http1_options o = http_options(e, door);
 
     if (e->n_listeners == EDGE_LISTENERS)
         return NULL;
@@ -745,6 +790,7 @@ static void edge_done(struct edge *e)
     for (size_t i = 0; i < e->n_apps; i++)
         app_free(e->apps[i]);
     relay_free(e->relay);
+    control_free(e->control);
     access_close(e->access);
     websocket_pool_free(e->sockets);
     mem_free(e->apps);
@@ -774,8 +820,11 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     if (e->index == 0 && o->max_per_client)
         e->admit = admit_new(o->max_per_client);
     e->crowd.due = on_crowd_due;
+    e->control_crowd.due = on_control_due;
+    e->control_clients = o->grip.control_clients ? o->grip.control_clients : 128;
     e->sockets = websocket_pool_new(loop);
     e->relay = relay_new(e, &o->grip);
+    e->control = control_new(e, &o->grip, note);
     slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
     slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
     roster_init(e);
@@ -849,6 +898,7 @@ static void close_listeners(struct edge *e)
     for (size_t i = 0; i < e->n_listeners; i++)
         close_listener(&e->listeners[i]);
     timer_del(e->loop, &e->crowd);
+    timer_del(e->loop, &e->control_crowd);
 }
 
 enum {

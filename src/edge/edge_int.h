@@ -42,6 +42,7 @@ struct link;
 struct listener;
 struct origin_table;
 struct relay;
+struct control;
 struct settings;
 struct zeromq;
 struct upstreams;
@@ -187,6 +188,10 @@ struct edge {
     struct websocket_pool *sockets;
     struct zeromq *zeromq; /* edge 0's; NULL: none */
     struct relay *relay; /* publishing */
+    struct relay *relay;        /* publishing */
+    struct control *control;    /* … by HTTP */
+    uint32_t control_clients;   /* connections of its door */
+    struct timer control_crowd; /* set while that listener pauses because they are here */
     struct slots inbounds;
     struct slots roster; /* roster.h */
     struct edge_listener listeners[EDGE_LISTENERS];

@@ -177,7 +177,7 @@ void pages_control(struct edge *e, struct exchange *x)
     else if (is_page(x, "GET", "/readyz"))
         answer_ready(e, x);
     else
-        exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
+        exchange_answer(x, 404, SLICE("text/plain"), SLICE("Not Found\n"));
 }
 
 /* --- dev --- */

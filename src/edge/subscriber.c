@@ -487,6 +487,11 @@ static void on_known(void *arg, struct slice channel, bool is_known)
 const struct hub_ops subscriber_hub_ops = {
     .deliver = on_deliver, .refresh = on_refresh, .known = on_known};
 
+enum grip_kind subscriber_kind_of(const struct sub *sub)
+{
+    return CONTAINER_OF(sub, const struct subscription, sub)->subscriber->kind;
+}
+
 /* --- channels --- */
 
 static struct subscription *subscribe_to(struct subscriber *s, struct slice channel)

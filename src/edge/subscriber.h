@@ -143,8 +143,11 @@ void subscriber_resume(struct subscriber *s);
 void subscriber_drop(struct subscriber *s);
 bool subscriber_is_paused(const struct subscriber *s);
 
-/* --- for relay.c --- */
+/* --- for relay.c and census.c --- */
 
+struct sub;
+/* Of the subscriber that a hub's sub belongs to. */
+enum grip_kind subscriber_kind_of(const struct sub *sub);
 extern const struct hub_ops subscriber_hub_ops;
 void subscriber_paced(struct paced *p); /* its rate lets it through */
 /* Tells those that were resumed (a list of theirs) what waited, in turn. */
