@@ -187,7 +187,6 @@ struct edge {
     struct slots holds;
     struct websocket_pool *sockets;
     struct zeromq *zeromq; /* edge 0's; NULL: none */
-    struct relay *relay; /* publishing */
     struct relay *relay;        /* publishing */
     struct control *control;    /* … by HTTP */
     uint32_t control_clients;   /* connections of its door */
