@@ -61,7 +61,7 @@ TEST(health_and_readiness)
     assert_true(client_heard(&other, "HTTP/1.1 503 "));
     assert_true(client_heard(&other, "app: its code cannot run\n"));
     peer_close(&other);
-    client_get(&lab, &other, "/");
+    client_get(&lab, &other, "/nothing");
     assert_true(client_heard(&other, "HTTP/1.1 404 "));
     peer_close(&other);
 }
