@@ -200,15 +200,17 @@ static bool is_extensions(struct slice name)
     return slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions"));
 }
 
-/* Sec-WebSocket-Protocol is the answerer's to choose, its siblings are the handshake's. */
-static bool is_ours(struct slice name)
+/* Sec-WebSocket-Protocol is the answerer's to choose, its siblings are the handshake's. Where there
+ * is no handshake (WebSocket-over-HTTP) they are fields like others. */
+static bool is_ours(struct slice name, unsigned status)
 {
-    return http1_is_framing(name) || slice_eq_nocase(name, SLICE("Sec-WebSocket-Accept")) ||
-           is_extensions(name);
+    return http1_is_framing(name) ||
+           (status == 101 &&
+            (slice_eq_nocase(name, SLICE("Sec-WebSocket-Accept")) || is_extensions(name)));
 }
 
 /* "name: value\n" lines. */
-static int put_fields(struct buf *out, struct slice lines, bool *ret_has_date)
+static int put_fields(struct buf *out, unsigned status, struct slice lines, bool *ret_has_date)
 {
     struct slice line, name;
     int r;
@@ -218,7 +220,7 @@ static int put_fields(struct buf *out, struct slice lines, bool *ret_has_date)
         if (line.n == 0)
             continue;
         (void)slice_split(&line, ':', &name);
-        if (is_ours(name))
+        if (is_ours(name, status))
             continue;
         if ((r = http1_put_field(out, name, slice_trim(line))) < 0)
             return r;
@@ -237,7 +239,7 @@ static int put_start(struct connection *c, unsigned status, struct slice reason,
 
     buf_clear(out);
     if ((r = http1_put_status(out, status, reason)) < 0 ||
-        (r = put_fields(out, fields, &has_date)) < 0)
+        (r = put_fields(out, status, fields, &has_date)) < 0)
         return r;
     return has_date ? 0 : http1_put_field(out, SLICE("Date"), loop_http_date(c->server->loop));
 }
@@ -254,7 +256,7 @@ int exchange_inform(struct exchange *x, uint16_t status, struct slice fields)
         return 0;
     buf_clear(out);
     if ((r = http1_put_status(out, status, SLICE_NONE)) < 0 ||
-        (r = put_fields(out, fields, &has_date)) < 0 || (r = http1_put_end(out)) < 0)
+        (r = put_fields(out, status, fields, &has_date)) < 0 || (r = http1_put_end(out)) < 0)
         return r;
     put(x->connection, buf_slice(out));
     return 0;
