@@ -376,21 +376,20 @@ static int check_send(const struct exchange *x, size_t n)
     return 0;
 }
 
-/* "\r\n" of the chunk before, then this one's size line. Returns its length. */
-static size_t chunk_head(struct exchange *x, size_t n, char ret[HTTP1_CHUNK_HEAD + 2])
+static void queue(struct exchange *x, struct blob *take_b, size_t n)
 {
-    const size_t crlf = x->has_chunk ? 2 : 0;
-
-    memcpy(ret, "\r\n", crlf);
-    x->has_chunk = true;
-    return crlf + http1_chunk_head(n, ret + crlf);
+    x->untold += n;
+    x->sent += n;
+    if (stream_pending(x->connection->stream) == 0)
+        connection__touch(x->connection);
+    (void)stream_push(x->connection->stream, take_b);
 }
 
 int exchange_push(struct exchange *x, struct blob *take_b)
 {
     const size_t n = take_b->n;
     const int r = check_send(x, n);
-    char head[HTTP1_CHUNK_HEAD + 2];
+    char head[HTTP1_CHUNK_HEAD];
 
     if (r < 0 || n == 0 || x->is_bodiless) {
         blob_unref(take_b);
@@ -399,26 +398,26 @@ int exchange_push(struct exchange *x, struct blob *take_b)
         return r;
     }
     if (x->is_chunked)
-        put(x->connection, slice_make(head, chunk_head(x, n, head)));
+        put(x->connection, slice_make(head, http1_chunk_head(n, head)));
     else if (!x->is_close_framed)
         x->left -= n;
-    x->untold += n;
-    x->sent += n;
-    if (stream_pending(x->connection->stream) == 0)
-        connection__touch(x->connection);
-    (void)stream_push(x->connection->stream, take_b);
+    queue(x, take_b, n);
+    if (x->is_chunked)
+        put(x->connection, SLICE("\r\n"));
     return 0;
 }
 
-/* Chunk and bytes in one blob: one copy, one allocation. */
-static struct blob *chunk(struct exchange *x, struct slice bytes)
+/* A whole chunk in one blob: one copy, one allocation. Its end goes with it, and not before the
+ * next one: there are clients that hand up a chunk only when they have seen that. */
+static struct blob *chunk(struct slice bytes)
 {
-    char head[HTTP1_CHUNK_HEAD + 2];
-    const size_t n = chunk_head(x, bytes.n, head);
-    struct blob *b = blob_new(n + bytes.n);
+    char head[HTTP1_CHUNK_HEAD];
+    const size_t n = http1_chunk_head(bytes.n, head);
+    struct blob *b = blob_new(n + bytes.n + 2);
 
     memcpy(b->p, head, n);
     memcpy(b->p + n, bytes.p, bytes.n);
+    memcpy(b->p + n + bytes.n, "\r\n", 2);
     return b;
 }
 
@@ -430,41 +429,21 @@ int exchange_send(struct exchange *x, struct slice bytes)
         return r;
     if (!x->is_chunked || x->is_bodiless)
         return exchange_push(x, blob_copy(bytes));
-    x->untold += bytes.n;
-    x->sent += bytes.n;
-    if (stream_pending(x->connection->stream) == 0)
-        connection__touch(x->connection);
-    (void)stream_push(x->connection->stream, chunk(x, bytes));
+    queue(x, chunk(bytes), bytes.n);
     return 0;
-}
-
-/* What every client that gets bytes in chunks gets of them, but for its first chunk. */
-static struct blob *chunk_of(struct slice bytes)
-{
-    char head[HTTP1_CHUNK_HEAD + 2] = "\r\n";
-    const size_t n = 2 + http1_chunk_head(bytes.n, head + 2);
-    struct blob *b = blob_new(n + bytes.n);
-
-    memcpy(b->p, head, n);
-    memcpy(b->p + n, bytes.p, bytes.n);
-    return b;
 }
 
 int exchange_share(struct exchange *x, struct blob *bytes, struct blob **chunked)
 {
     const int r = check_send(x, bytes->n);
 
-    if (!x->is_chunked || !x->has_chunk || x->is_bodiless)
-        return exchange_push(x, blob_ref(bytes));
     if (r < 0 || bytes->n == 0)
         return r;
+    if (!x->is_chunked || x->is_bodiless)
+        return exchange_push(x, blob_ref(bytes));
     if (!*chunked)
-        *chunked = chunk_of(blob_slice(bytes));
-    x->untold += bytes->n;
-    x->sent += bytes->n;
-    if (stream_pending(x->connection->stream) == 0)
-        connection__touch(x->connection);
-    (void)stream_push(x->connection->stream, blob_ref(*chunked));
+        *chunked = chunk(blob_slice(bytes));
+    queue(x, blob_ref(*chunked), bytes->n);
     return 0;
 }
 
@@ -483,7 +462,7 @@ void exchange_end(struct exchange *x)
         return;
     }
     if (x->is_chunked)
-        put(c, x->has_chunk ? SLICE("\r\n0\r\n\r\n") : HTTP1_LAST_CHUNK);
+        put(c, HTTP1_LAST_CHUNK);
     x->is_whole = true;
     over(x);
     connection__responded(c);

@@ -89,7 +89,6 @@ struct exchange {
     bool is_responded;
     bool is_bodiless; /* the response's body is swallowed */
     bool is_chunked;
-    bool has_chunk;       /* its CRLF is still to be sent */
     bool is_close_framed; /* the end of the connection is the end of the body */
     bool is_last;         /* no request is taken after this one */
     bool is_taken_posted;

@@ -935,6 +935,12 @@ static void leave_holds(struct edge *e)
             leave_hold(h);
 }
 
+static void leave_grip_holds(struct edge *e)
+{
+    for (size_t i = 0; i < e->n_apps; i++)
+        grip_holds_stop(e->apps[i]);
+}
+
 /* Whether everybody whose socket was closed has answered, or has had the time to. */
 static bool has_said_goodbye(const struct edge *e)
 {
@@ -957,6 +963,7 @@ static void on_stop_check(struct timer *t)
 {
     struct edge *e = CONTAINER_OF(t, struct edge, stop_check);
 
+    leave_grip_holds(e);
     if (!e->said_stopped && has_said_goodbye(e) && has_answered(e)) {
         e->said_stopped = true;
         edge_report(e, (struct report){.kind = REPORT_STOPPED}, SLICE_NONE);

@@ -35,7 +35,7 @@ TEST(the_status_may_be_another)
     expect_answer("HTTP/1.1 404 Not Found\r\n", "\r\n\r\nx");
     peer_close(&client);
     hold(&client, "Grip-Status: 202 Acc\nGrip-Hold: stream\nGrip-Channel: a\n", "x");
-    expect_answer("HTTP/1.1 202 Acc\r\n", "1\r\nx");
+    expect_answer("HTTP/1.1 202 Acc\r\n", "1\r\nx\r\n");
     peer_close(&client);
 }
 

@@ -13,7 +13,7 @@ TEST(items_are_appended_as_they_are)
     expect_body(&client, "open\n");
     publish(STREAM("a", "m1\\n"));
     publish("{\"channel\":\"a\",\"formats\":{\"http-stream\":{\"content-bin\":\"AAEC\"}}}");
-    assert_true(slice_ends(peer_heard(&client), SLICE("\r\n3\r\n\0\1\2")));
+    assert_true(slice_ends(peer_heard(&client), SLICE("\r\n3\r\n\0\1\2\r\n")));
     assert_true(client_heard(&client, "Transfer-Encoding: chunked\r\n"));
     assert_true(client_heard(&client, "m1\n"));
     expect_asked("");
@@ -200,7 +200,7 @@ TEST(a_slow_client_gets_what_fits_and_nobody_waits_for_it)
     heard_body(&client, &slow);
     assert_in_range(slow.n, GRIP_HOLD_QUEUE, GRIP_HOLD_QUEUE + ((SUBSCRIBER_QUEUE + 2) << 10));
     publish(STREAM("a", "!"));
-    assert_true(slice_ends(peer_heard(&client), SLICE("1\r\n!")));
+    assert_true(slice_ends(peer_heard(&client), SLICE("1\r\n!\r\n")));
     peer_close(&client);
     peer_close(&other);
 }
