@@ -63,17 +63,17 @@ export class Holdfast {
         return { ...self.exit, out: self.out, log: self.log };
     }
 
-    /** The same with args that make a server of it, `serve` above all. */
+    /** The same with args that make a server of it, `serve` above all. program: another name for ours. */
     static async serve(args, options = {}) {
         const self = new Holdfast();
 
-        self.#spawn(args, options.env, options.cwd);
+        self.#spawn(args, options.env, options.cwd, options.program);
         await self.#ready();
         return self;
     }
 
-    #spawn(args, env, cwd) {
-        this.#child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
+    #spawn(args, env, cwd, name = program) {
+        this.#child = spawn(name, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
         this.#child.stdout.setEncoding('utf8').on('data', (text) => (this.out += text));
         this.#child.stderr.setEncoding('utf8').on('data', (text) => (this.log += text));
         this.#ended = new Promise((resolve) => {
