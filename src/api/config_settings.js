@@ -220,7 +220,7 @@ export function readSettings(table, folder, dev = false) {
     max_connections_per_client: table.integer('max_connections_per_client', { max: 0xffffffff }) ?? 0,
     trusted_proxies: table.strings('trusted_proxies', { match: TRUSTED, expected: 'an address, a network (10.0.0.0/8) or "private"' }),
     log: {
-      format: log.string('format', { oneOf: ['text', 'json'] }) ?? 'text',
+      format: log.string('format', { oneOf: ['text', 'json'] }) ?? (dev ? 'text' : 'json'),
       level: log.string('level', { oneOf: ['debug', 'info', 'warn', 'error'] }) ?? 'info',
       ...readAccess(log, folder),
     },

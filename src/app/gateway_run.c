@@ -320,6 +320,7 @@ static int open_all(struct run *r, const struct loaded *x, struct err_note *note
 
     if ((result = make_folders(x->config, note)) < 0 || (result = make_edges(r, x, note)) < 0)
         return result;
+    edge_introduce(r->edges, r->n);
     return listen_all(r, x->config, note);
 }
 
@@ -336,7 +337,7 @@ static void open_edges(struct run *r, struct loaded *take_x)
         return;
     }
     r->loaded = take_x;
-    edge_introduce(r->edges, r->n);
+    edge_begin(r->edges[0]);
     start_threads(r);
     for (size_t i = 0; i < take_x->config->n_apps; i++)
         r->apps_awaited += is_dev(r) && take_x->apps[i].script.n > 0;

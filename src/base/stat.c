@@ -122,17 +122,25 @@ static int add_family(struct writer *w, const struct stat_row *row)
                     w->prefix, row->name, types[row->kind]);
 }
 
-int stat_render(const struct stat_row *rows, size_t n, const void *stats, const char *prefix,
-                const char *labels, struct buf *out)
+int stat_render_each(const struct stat_row *rows, size_t n, const void *const *stats,
+                     const char *const *labels, size_t count, const char *prefix, struct buf *out)
 {
-    struct writer w = {out, prefix, labels};
+    struct writer w = {out, prefix, NULL};
     int r = 0;
 
     for (size_t i = 0; i < n && r == 0; i++) {
         if (i == 0 || strcmp(rows[i].name, rows[i - 1].name) != 0)
             r = add_family(&w, &rows[i]);
-        if (r == 0)
-            r = add_row(&w, &rows[i], (const char *)stats + rows[i].offset);
+        for (size_t k = 0; k < count && r == 0; k++) {
+            w.labels = labels[k];
+            r = add_row(&w, &rows[i], (const char *)stats[k] + rows[i].offset);
+        }
     }
     return r;
+}
+
+int stat_render(const struct stat_row *rows, size_t n, const void *stats, const char *prefix,
+                const char *labels, struct buf *out)
+{
+    return stat_render_each(rows, n, &stats, &labels, 1, prefix, out);
 }

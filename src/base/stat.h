@@ -68,5 +68,9 @@ void stat_sum(const struct stat_row *rows, size_t n, void *into, const void *fro
  */
 int stat_render(const struct stat_row *rows, size_t n, const void *stats, const char *prefix,
                 const char *labels, struct buf *out);
+/* The same for several structs with labels of their own, the lines of a name together: stats[i] and
+ * labels[i], i below count. */
+int stat_render_each(const struct stat_row *rows, size_t n, const void *const *stats,
+                     const char *const *labels, size_t count, const char *prefix, struct buf *out);
 
 #endif

@@ -125,6 +125,15 @@ static void introduce(struct link *l, const struct event *e)
         &(struct ipc_ws_owner){.actor = actor_key(h->actor), .name = actor_name(h->actor)});
 }
 
+/* What has passed since *at, which is now then. */
+static void observe(struct stat_hist *h, const struct app *a, int64_t *at_us)
+{
+    const int64_t now = loop_now_us(a->edge->loop);
+
+    stat_observe(h, (uint64_t)MAX(now - *at_us, 0));
+    *at_us = now;
+}
+
 static void send(struct link *l, struct event *e)
 {
     struct blob *frame = e->frame;
@@ -133,6 +142,7 @@ static void send(struct link *l, struct event *e)
     l->said_idle = false;
     l->app->last_sent = e->seq;
     l->app->edge->stats.events_total++;
+    observe(&l->app->stats.event_wait, l->app, &e->at_us);
     if (e->keep) {
         (void)blob_ref(frame);
     } else {
@@ -167,6 +177,7 @@ void delivery_add(struct app *a, unsigned type, uint64_t id, struct blob *take_f
     struct hold *h = hold_of(a, e);
 
     e->keep = keep;
+    e->at_us = loop_now_us(a->edge->loop);
     if (h) {
         h->n_events++;
         h->event_bytes += e->bytes;
@@ -206,6 +217,7 @@ static void finish(struct app *a, struct event *e)
     const bool last = is_last_of_hold(e);
     struct hold *h = hold_of(a, e);
 
+    observe(&a->stats.event, a, &e->at_us);
     if (e->type == IPC_ALARM)
         alarms_finish(&a->alarms, e->seq);
     drop_event(a, e);

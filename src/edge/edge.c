@@ -855,9 +855,14 @@ void edge_introduce(struct edge *const *edges, unsigned count)
         e->siblings = mem_new(count * sizeof(e->siblings[0]));
         memcpy(e->siblings, edges, count * sizeof(e->siblings[0]));
     }
-    zeromq_start(edges[0]->zeromq);
-    if (edges[0]->fleet)
-        fleet_begin(edges[0]->fleet);
+}
+
+void edge_begin(struct edge *edge0)
+{
+    assert(edge0->index == 0 && edge0->siblings);
+    zeromq_start(edge0->zeromq);
+    if (edge0->fleet)
+        fleet_begin(edge0->fleet);
 }
 
 int edge_reload(struct edge *e, const struct app_config *app, struct err_note *note)

@@ -4,8 +4,9 @@
  * and gives every sibling its own end of a pipe to them).
  *
  * How a program uses it: one loop per thread; edge_new() for each loop, all on the main thread;
- * edge_listen() on each; edge_introduce() once; then run the loops, each on its thread. After that
- * an edge is touched from its own loop only; the verbs below say when another thread may call them.
+ * edge_introduce() once; edge_listen() on each; edge_begin() once; then run the loops, each on its
+ * thread. After that an edge is touched from its own loop only; the verbs below say when another
+ * thread may call them.
  *
  * Nothing here reads a configuration file: an application arrives as a struct app_config.
  * Strings and slices of the structs below are borrowed for the call only, the edge copies them.
@@ -340,9 +341,11 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
 /* After edge_stop() is done, with its loop at rest; siblings before edge 0. NULL is nothing. */
 void edge_free(struct edge *e);
 
-/* Tells count edges of each other, and starts the workers that are to run from the beginning;
- * edges[i] has index i. Needed for one edge also. */
+/* Tells count edges of each other; edges[i] has index i. Needed for one edge also. */
 void edge_introduce(struct edge *const *edges, unsigned count);
+/* Starts what is to run from the beginning: eager workers, those of waiting alarms, ZeroMQ. With
+ * edge 0, when everything else has succeeded. */
+void edge_begin(struct edge *edge0);
 
 enum edge_door {
     EDGE_PUBLIC,  /* applications, by the routes */

@@ -47,6 +47,12 @@ struct settings;
 struct zeromq;
 struct upstreams;
 
+struct app_stats {
+#define STAT STAT_FIELD
+#include "edge/app.metrics.def"
+#undef STAT
+};
+
 struct edge_stats {
 #define STAT STAT_FIELD
 #include "edge/edge.metrics.def"
@@ -79,6 +85,7 @@ struct app {
     struct list proxied;         /* requests that an origin answers (origin.c) */
     int64_t failures_second;     /* of origin.failed lines */
     unsigned failures_logged;    /* … in it */
+    struct app_stats stats;
     enum app_state state;
     bool reported_idle;
     struct blob *broken; /* why the code cannot run; NULL: it can, as far as we know */
@@ -186,7 +193,7 @@ struct edge {
     size_t n_apps;
     struct slots holds;
     struct websocket_pool *sockets;
-    struct zeromq *zeromq; /* edge 0's; NULL: none */
+    struct zeromq *zeromq;      /* edge 0's; NULL: none */
     struct relay *relay;        /* publishing */
     struct control *control;    /* … by HTTP */
     uint32_t control_clients;   /* connections of its door */

@@ -18,6 +18,7 @@
 struct event {
     struct list order;
     uint64_t seq;
+    int64_t at_us;      /* when it happened; once sent, when it was */
     uint64_t id;        /* the exchange or the hold; 0 for an alarm */
     struct blob *frame; /* NULL once sent, when the event is not kept */
     uint32_t bytes;     /* what it counts for */

@@ -17,10 +17,22 @@ static const uint8_t legal[] = {
     [HOLD_OVER] = 0,
 };
 
+/* The gauge that counts holds of that state. */
+static int64_t *state_gauge(struct hold *h)
+{
+    struct app_stats *s = &h->app->stats;
+    int64_t *const gauges[] = {&s->holds_pending, &s->holds_open, &s->holds_closing, &s->holds_left,
+                               &s->holds_over};
+
+    return gauges[h->state];
+}
+
 static void set_state(struct hold *h, enum hold_state to)
 {
     assert(legal[h->state] & 1u << to);
+    --*state_gauge(h);
     h->state = (uint8_t)to;
+    ++*state_gauge(h);
 }
 
 const char *hold_state_name(enum hold_state s)
@@ -92,8 +104,8 @@ static void on_message(void *arg, struct span bytes, bool binary)
         fail(h, -ERR_WS_RATE);
         return;
     }
-    edge_of(h)->stats.messages_in++;
-    edge_of(h)->stats.bytes_in += bytes.n;
+    h->app->stats.messages_in++;
+    h->app->stats.bytes_in += bytes.n;
     if (h->visit)
         access_count(h->visit, true, bytes.n);
     h->backend->message(h, span_slice(bytes), binary);
@@ -200,6 +212,7 @@ struct hold *hold_new(struct app *a, const struct backend_ops *backend)
     seen_add(&a->n_open, 1);
     h->backend = backend;
     ++*gauge(h);
+    ++*state_gauge(h);
     return h;
 }
 
@@ -281,6 +294,7 @@ void hold_free(struct hold *h)
 {
     assert(h->state == HOLD_OVER || h->state == HOLD_PENDING);
     --*gauge(h);
+    --*state_gauge(h);
     seen_add(&h->app->n_open, -1);
     list_del(&h->waiting);
     if (h->actor)
@@ -352,8 +366,8 @@ int hold_send(struct hold *h, struct payload *p)
         close_slow(h);
     if (r < 0)
         return r;
-    edge_of(h)->stats.messages_out++;
-    edge_of(h)->stats.bytes_out += p->bytes.n;
+    h->app->stats.messages_out++;
+    h->app->stats.bytes_out += p->bytes.n;
     if (h->visit)
         access_count(h->visit, false, p->bytes.n);
     return 0;

@@ -239,6 +239,7 @@ void inbound_open(struct app *a, const struct exchange_request *request, struct 
     in->app = a;
     in->reply = take_reply;
     in->seq = delivery_next_seq(a);
+    in->began_us = loop_now_us(a->edge->loop);
     in->window = IPC_BODY_WINDOW;
     in->has_body = request->body != EXCHANGE_BODY_NONE;
     in->body_done = !in->has_body;
@@ -421,6 +422,8 @@ int inbound_response(struct link *l, const struct ipc_frame *f, const struct ipc
         return r;
     if (in->responded)
         return link_bad(l, "a second response", f);
+    stat_observe(&l->app->stats.response,
+                 (uint64_t)MAX(loop_now_us(l->app->edge->loop) - in->began_us, 0));
     return m->status == 101 ? upgrade(l, in, f, m) : respond(l, in, f, m);
 }
 

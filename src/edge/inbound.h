@@ -29,7 +29,8 @@ struct inbound {
     struct app *app;
     struct list in_app;
     struct reply reply;
-    uint64_t seq;     /* of its REQUEST */
+    uint64_t seq; /* of its REQUEST */
+    int64_t began_us;
     uint64_t hold;    /* PENDING, when an upgrade was asked for; 0 */
     uint32_t owed;    /* of the request's body: bytes given to the worker that it did not credit */
     uint32_t window;  /* of the response's body: what the worker may still send */

@@ -16,11 +16,17 @@
 #include "edge/target.h"
 #include "io/stream.h"
 
-enum { PAGE_MAX = 1 << 20 };
+enum { PAGE_MAX = 1 << 20, METRICS_MAX = 64 << 20, LABEL_MAX = 160 };
 
 static const struct stat_row rows[] = {
 #define STAT(...) STAT_ROW(struct edge_stats, __VA_ARGS__)
 #include "edge/edge.metrics.def"
+#undef STAT
+};
+
+static const struct stat_row app_rows[] = {
+#define STAT(...) STAT_ROW(struct app_stats, __VA_ARGS__)
+#include "edge/app.metrics.def"
 #undef STAT
 };
 
@@ -29,7 +35,38 @@ static const struct stat_row rows[] = {
 
 /* --- numbers of all edges --- */
 
-/* Gauges that are not counted as things happen. */
+/* Gauges that are not counted as things happen; the process is counted once. */
+static struct app_stats app_snapshot(const struct app *a)
+{
+    struct app_stats s = a->stats;
+    const struct fleet_view *v = a->edge->index == 0 ? fleet_view(a->edge->fleet, a->index) : NULL;
+
+    for (const struct list *it = a->inbounds.next; it != &a->inbounds; it = it->next)
+        s.requests_open++;
+    s.events = a->events.n;
+    s.event_bytes = (int64_t)a->events.bytes;
+    s.actors = a->actors.n;
+    s.alarms = a->alarms.by_actor.count;
+    if (v) {
+        const int state = v->state;
+
+        s.worker_asleep = state == FLEET_ASLEEP;
+        s.worker_starting = state == FLEET_STARTING;
+        s.worker_running = state == FLEET_RUNNING;
+        s.worker_starts = v->starts;
+    }
+    return s;
+}
+
+static int64_t link_queues(const struct app *a)
+{
+    int64_t n = 0;
+
+    for (const struct list *it = a->links.next; it != &a->links; it = it->next)
+        n += (int64_t)stream_pending(LIST_ITEM(it, struct link, in_app)->stream);
+    return n;
+}
+
 static struct edge_stats snapshot(const struct edge *e)
 {
     struct edge_stats s = e->stats;
@@ -41,7 +78,13 @@ static struct edge_stats snapshot(const struct edge *e)
         s.event_bytes += (int64_t)a->events.bytes;
         s.actors += a->actors.n;
         s.alarms += a->alarms.by_actor.count;
+        s.link_queues += link_queues(a);
+        s.messages_in += a->stats.messages_in;
+        s.messages_out += a->stats.messages_out;
+        s.bytes_in += a->stats.bytes_in;
+        s.bytes_out += a->stats.bytes_out;
     }
+    s.client_queues = (int64_t)loop_queued(e->loop) - s.link_queues;
     for (size_t i = 0; i < e->n_listeners; i++) {
         const struct http1_stats *h = http1_server_stats(e->listeners[i].http);
 
@@ -66,6 +109,7 @@ struct survey {
     struct edge *asker;
     unsigned at; /* the edge it is on its way to */
     struct edge_stats sum;
+    struct app_stats *apps; /* [asker->n_apps] */
     struct exchange *x;
     void (*answer)(struct survey *s);
     struct app *app;
@@ -95,6 +139,7 @@ static void come_back(struct mail *m)
 
     if (s->x)
         s->answer(s);
+    mem_free(s->apps);
     mem_free(s);
 }
 
@@ -105,6 +150,11 @@ static void visit(struct mail *m)
     const struct edge_stats stats = snapshot(here);
 
     stat_sum(rows, COUNT_OF(rows), &s->sum, &stats);
+    for (size_t i = 0; i < here->n_apps; i++) {
+        const struct app_stats app = app_snapshot(here->apps[i]);
+
+        stat_sum(app_rows, COUNT_OF(app_rows), &s->apps[i], &app);
+    }
     if (++s->at < here->count) {
         mailbox_post(here->siblings[s->at]->loop, &s->mail);
         return;
@@ -119,6 +169,7 @@ static void ask_all(struct edge *e, struct exchange *x, struct app *a,
     struct survey *s = mem_new(sizeof(*s));
 
     *s = (struct survey){.asker = e, .x = x, .answer = answer, .app = a};
+    s->apps = mem_new(e->n_apps * sizeof(s->apps[0]));
     s->mail.deliver = visit;
     exchange_attach(x, &waiting, s);
     mailbox_post(e->siblings[0]->loop, &s->mail);
@@ -126,12 +177,36 @@ static void ask_all(struct edge *e, struct exchange *x, struct app *a,
 
 /* --- control --- */
 
+/* The part that has a line for each application; their names need no escaping. */
+static int render_apps(const struct survey *s, struct buf *b)
+{
+    const size_t n = s->asker->n_apps;
+    const void **stats = mem_new(n * sizeof(*stats));
+    const char **labels = mem_new(n * sizeof(*labels));
+    struct span text = {.p = mem_new(n * LABEL_MAX), .n = n * LABEL_MAX};
+    int r;
+
+    for (size_t i = 0; i < n; i++) {
+        char *label = (char *)text.p + i * LABEL_MAX;
+
+        (void)snprintf(label, LABEL_MAX, "app=\"%.*s\"", SLICE_FMT(app_name(s->asker->apps[i])));
+        stats[i] = &s->apps[i];
+        labels[i] = label;
+    }
+    r = stat_render_each(app_rows, COUNT_OF(app_rows), stats, labels, n, "holdfast_", b);
+    mem_free(stats);
+    mem_free(labels);
+    mem_free(text.p);
+    return r;
+}
+
 static void answer_metrics(struct survey *s)
 {
     struct buf b;
 
-    buf_init(&b, PAGE_MAX);
-    if (stat_render(rows, COUNT_OF(rows), &s->sum, "holdfast_", "", &b) < 0)
+    buf_init(&b, METRICS_MAX);
+    if (stat_render(rows, COUNT_OF(rows), &s->sum, "holdfast_", "", &b) < 0 ||
+        render_apps(s, &b) < 0)
         exchange_fail(s->x, -ERR_INTERNAL, SLICE_NONE);
     else
         exchange_answer(s->x, 200, SLICE("text/plain; version=0.0.4; charset=utf-8"),

@@ -30,7 +30,7 @@ enum { ZEROMQ_QUEUE = 256 };
  */
 int zeromq_open(struct edge *edge0, const struct grip_options *o, struct zeromq **ret,
                 struct err_note *note);
-/* After edge_introduce(), before the loops run. NULL is nothing, here and below. */
+/* At edge_begin(), before the loops run. NULL is nothing, here and below. */
 void zeromq_start(struct zeromq *z);
 /* Messages that were not read are lost. */
 void zeromq_free(struct zeromq *z);

@@ -15,6 +15,8 @@ struct mailbox {
 struct mailbox *loop__mailbox(struct loop *l);
 /* From any thread: a loop that sleeps in poll comes back. */
 void loop__wake(struct loop *l);
+/* For loop_queued(). */
+void loop__queue(struct loop *l, int64_t difference);
 /* False: a simulated loop, which has no descriptors to watch. */
 bool loop__is_real(const struct loop *l);
 

@@ -44,7 +44,9 @@ struct loop {
     struct tasks spare; /* memory that the next phase to run leaves for new posts */
     struct heap timers;
     int64_t now_ms;
+    int64_t now_us; /* real loops */
     int64_t wall_ms;
+    uint64_t queued;
     int epoll_fd; /* -1: simulated */
     struct watch wake;
     struct mailbox mailbox;
@@ -72,13 +74,29 @@ static void update_time(struct loop *l)
 {
     if (l->epoll_fd < 0)
         return;
-    l->now_ms = clock_us(CLOCK_MONOTONIC) / 1000;
+    l->now_us = clock_us(CLOCK_MONOTONIC);
+    l->now_ms = l->now_us / 1000;
     l->wall_ms = clock_us(CLOCK_REALTIME) / 1000;
 }
 
 int64_t loop_now(const struct loop *l)
 {
     return l->now_ms;
+}
+
+int64_t loop_now_us(const struct loop *l)
+{
+    return l->epoll_fd < 0 ? l->now_ms * 1000 : l->now_us;
+}
+
+uint64_t loop_queued(const struct loop *l)
+{
+    return l->queued;
+}
+
+void loop__queue(struct loop *l, int64_t difference)
+{
+    l->queued += (uint64_t)difference;
 }
 
 int64_t loop_wall(const struct loop *l)

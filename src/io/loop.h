@@ -42,6 +42,10 @@ void loop_advance(struct loop *l, int64_t ms);
 
 /* Monotonic milliseconds, fixed within a tick. */
 int64_t loop_now(const struct loop *l);
+/* The same moment in microseconds, for measurements. */
+int64_t loop_now_us(const struct loop *l);
+/* Bytes that wait in the queues of the loop's streams. */
+uint64_t loop_queued(const struct loop *l);
 /* Wall-clock milliseconds since 1970, fixed within a tick (simulated: moves with loop_advance). */
 int64_t loop_wall(const struct loop *l);
 /* The same moment as an HTTP date, "Sun, 06 Nov 1994 08:49:37 GMT": 29 bytes, good for this tick.

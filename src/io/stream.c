@@ -151,6 +151,7 @@ static ssize_t write_queue(struct stream *s)
             return r;
         if (r > 0) {
             outq_consume(&s->out, (size_t)r);
+            loop__queue(s->loop, -(int64_t)r);
             all += r;
         }
         if (r < 0 || (size_t)r < offered) {
@@ -220,13 +221,16 @@ void stream__writable(struct stream *s)
 
 int stream_push(struct stream *s, struct blob *take_b)
 {
+    int64_t before;
     int r;
 
     if (is_dead(s) || has(s, STREAM_END_QUEUED)) {
         blob_unref(take_b);
         return -ERR_CLOSED;
     }
+    before = s->out.bytes;
     r = outq_push(&s->out, take_b);
+    loop__queue(s->loop, (int64_t)s->out.bytes - before);
     if (r == 0 && !outq_empty(&s->out))
         post_flush(s);
     return r;
@@ -259,6 +263,12 @@ void stream_end(struct stream *s)
 
 /* --- events --- */
 
+static void drop_queue(struct stream *s)
+{
+    loop__queue(s->loop, -(int64_t)s->out.bytes);
+    outq_done(&s->out);
+}
+
 static void on_ready(struct watch *w, uint32_t events)
 {
     struct stream *s = CONTAINER_OF(w, struct stream, watch);
@@ -285,7 +295,7 @@ void stream__lost(struct stream *s, int err)
     set(s, STREAM_LOST);
     if (s->watch.fd >= 0)
         watch_stop(s->loop, &s->watch);
-    outq_done(&s->out);
+    drop_queue(s);
     if (s->ops)
         s->ops->lost(s->arg, err);
 }
@@ -470,7 +480,7 @@ void stream_doom(struct stream *s)
     if (s->watch.fd >= 0 && !has(s, STREAM_LOST))
         watch_stop(s->loop, &s->watch);
     set(s, STREAM_DOOMED);
-    outq_done(&s->out);
+    drop_queue(s);
     loop_defer(s->loop, LOOP_REAP, reap, s);
 }
 

@@ -55,7 +55,7 @@ test('dev --https makes a certificate that curl and WebSocket clients verify', a
     assert.equal(curl('--cacert', authority, '--tls-max', '1.2', `https://localhost:${server.port}/`), `https://localhost:${server.port}/ TLSv1.2`);
     assert.throws(() => curl(`https://localhost:${server.port}/`), /certificate/);
     assert.match(curl(`http://localhost:${server.port}/`), /This port speaks HTTPS/);
-    await until('the failed handshakes in the log', () => /tls\.failed .*http request/.test(server.log));
+    await until('the failed handshakes in the log', () => /tls\.failed.*http request/.test(server.log));
     const socket = new WebSocket(`wss://localhost:${server.port}/`, { ca: readFileSync(authority) });
     const big = 'x'.repeat(300_000);
 
@@ -99,7 +99,7 @@ name = "app"
     await until('the new certificate', async () => (await shown(server.port, 'three.test')) === 'three.test');
     writeAll(folder, { 'one.pem': 'rubbish' });
     server.signal('SIGHUP');
-    await until('the log to say so', () => /tls\.unchanged .*one\.pem: expected a PEM certificate/.test(server.log));
+    await until('the log to say so', () => /tls\.unchanged.*one\.pem: expected a PEM certificate/.test(server.log));
     assert.equal(await shown(server.port, 'three.test'), 'three.test');
 });
 

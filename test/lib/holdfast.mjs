@@ -94,6 +94,11 @@ export class Holdfast {
         throw new Error(`holdfast ${end}\n${this.out}${this.log}`);
     }
 
+    /** The port of the control listener, as the log says. */
+    get control() {
+        return Number(this.log.match(/door"?[=:]"?control"?[ ,]"?at"?[=:]"?127\.0\.0\.1:(\d+)/)?.[1]);
+    }
+
     get pid() {
         return this.#child.pid;
     }

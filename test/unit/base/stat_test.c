@@ -51,6 +51,19 @@ TEST(without_labels_there_are_no_braces)
     assert_int_equal(stat_render(rows, COUNT_OF(rows), &s, "", "", &small), -ERR_TOO_LARGE);
 }
 
+TEST(the_lines_of_a_name_stand_together)
+{
+    CLEANUP(buf_done) struct buf b = {.max = 10000};
+    const struct sample one = {.ws = 1}, two = {.ws = 2};
+    const void *const stats[] = {&one, &two};
+    const char *const labels[] = {"app=\"a\"", "app=\"b\""};
+
+    assert_int_equal(stat_render_each(rows, COUNT_OF(rows), stats, labels, 2, "", &b), 0);
+    assert_true(has(&b, "holds{app=\"a\",transport=\"websocket\"} 1\n"
+                        "holds{app=\"b\",transport=\"websocket\"} 2\n"
+                        "holds{app=\"a\",transport=\"sse\"} 0\n"));
+}
+
 TEST(loops_are_summed)
 {
     struct sample a = {.requests = 1, .ws = 5}, b = {.requests = 2, .ws = -2};
@@ -67,6 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_become_prometheus_text),
+        cmocka_unit_test(the_lines_of_a_name_stand_together),
         cmocka_unit_test(without_labels_there_are_no_braces),
         cmocka_unit_test(loops_are_summed),
     };

@@ -437,11 +437,11 @@ TEST(a_client_that_sends_too_fast_is_closed)
         loop_advance(lab.loop, 100);
         client_text(&client, "x");
     }
-    assert_int_equal(lab.edge->stats.messages_in, 23);
+    assert_int_equal(lab.app->stats.messages_in, 23);
     loop_advance(lab.loop, 200);
     for (int i = 0; i < 3; i++)
         client_text(&client, "x");
-    assert_int_equal(lab.edge->stats.messages_in, 25);
+    assert_int_equal(lab.app->stats.messages_in, 25);
     assert_int_equal(lab.edge->stats.too_fast, 1);
     assert_true(client_heard_close(&client, 1008));
     peer_close(&client);

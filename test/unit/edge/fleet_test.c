@@ -172,6 +172,7 @@ static void open_with(const struct app_config *c)
         fail_msg("%s", note.text);
     lab.edge->log = lab.log.log;
     edge_introduce(&lab.edge, 1);
+    edge_begin(lab.edge);
     lab.app = lab.edge->apps[0];
     lab.door = edge_open_door(lab.edge, EDGE_PUBLIC);
 }

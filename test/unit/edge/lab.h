@@ -72,6 +72,7 @@ static inline void lab_open_with(struct lab *lab, const struct app_config *apps,
     lab->edge->on_report = lab_on_report;
     lab->edge->on_report_arg = lab;
     edge_introduce(&lab->edge, 1);
+    edge_begin(lab->edge);
     lab->app = lab->edge->apps[0];
     lab->door = edge_open_door(lab->edge, EDGE_PUBLIC);
 }

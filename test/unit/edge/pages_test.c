@@ -33,6 +33,30 @@ TEST(metrics_are_prometheus_text)
     assert_true(client_heard(&client, "holdfast_requests_total{to=\"gateway\"} 1\n"));
 }
 
+TEST(applications_have_numbers_of_their_own)
+{
+    struct fake one;
+    struct peer socket;
+
+    fake_serve(&lab, &one);
+    (void)lab_socket(&lab, &one, &socket, IPC_HIBERNATE, "Room/1");
+    client_text(&socket, "hi");
+    fake_expect(&lab, &one, "WS_MESSAGE hi\n");
+    fake_ack(&one, lab.seq, 1);
+    get_control("/metrics");
+    assert_true(client_heard(&client, "holdfast_app_holds{app=\"app\",state=\"open\"} 1\n"
+                                      "holdfast_app_holds{app=\"app\",state=\"closing\"} 0\n"));
+    assert_true(
+        client_heard(&client, "holdfast_app_messages_total{app=\"app\",direction=\"in\"} 1\n"));
+    assert_true(client_heard(&client, "holdfast_messages_total{direction=\"in\"} 1\n"));
+    assert_true(client_heard(&client, "holdfast_app_event_seconds_count{app=\"app\"} 2\n"));
+    assert_true(client_heard(&client, "holdfast_app_event_wait_seconds_count{app=\"app\"} 2\n"));
+    assert_true(client_heard(&client, "holdfast_app_response_seconds_count{app=\"app\"} 1\n"));
+    assert_true(client_heard(&client, "holdfast_queued_bytes{to=\"clients\"} "));
+    peer_close(&socket);
+    fake_die(&lab, &one, 0, 0, 0);
+}
+
 TEST(a_client_that_does_not_wait_for_the_metrics_is_no_trouble)
 {
     struct stream *s;
@@ -90,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(metrics_are_prometheus_text),
+        T(applications_have_numbers_of_their_own),
         T(a_client_that_does_not_wait_for_the_metrics_is_no_trouble),
         T(health_and_readiness),
         T(dev_pages_are_for_this_machine),

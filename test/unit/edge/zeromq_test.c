@@ -74,6 +74,7 @@ static void open_lab(struct lab *lab)
     if (!lab->edge)
         fail_msg("%s", note.text);
     edge_introduce(&lab->edge, 1);
+    edge_begin(lab->edge);
     subscriber_init(&lab->sub, lab->edge, GRIP_WS_MESSAGE, 20, SLICE_NONE, &ops);
 }
 
