@@ -1,7 +1,7 @@
 // Files and command lines that people have: routes, pushpin.conf, the name `pushpin`, and a server in bash.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -11,6 +11,7 @@ import { Holdfast, program, until } from '../lib/holdfast.mjs';
 import { Origin, gateway } from '../lib/origin.mjs';
 import { scratch } from './app.mjs';
 
+const DOCS = fileURLToPath(new URL('../../docs/grip.md', import.meta.url));
 const BASH = fileURLToPath(new URL('../../examples/bash/origin.sh', import.meta.url));
 const PUBLIC = ['--port', '0', '--control', '127.0.0.1:0'];
 
@@ -161,4 +162,62 @@ test('a server in bash gets event streams and WebSockets', async (t) => {
     socket.close(1000);
     assert.equal(await closed, 1000);
     await reader.cancel();
+});
+
+/** The servers of docs/grip.md, in its order, each at a port of its own. */
+function fromDocs(t, port) {
+    const blocks = [...readFileSync(DOCS, 'utf8').matchAll(/^( *)```js\n([^]*?)^\1```$/gm)].map((found) => found[2]);
+    const file = join(scratch(t), 'origin.mjs');
+
+    return (i) => {
+        const head = blocks[i].includes('import ') ? '' : "import { createServer } from 'node:http';\n";
+
+        writeFileSync(file, head + blocks[i].replace('listen(3000)', `listen(${port}, '127.0.0.1')`));
+        const child = spawn(process.execPath, [file], { stdio: ['ignore', 'ignore', 'inherit'] });
+
+        t.after(() => child.kill());
+    };
+}
+
+test('the first steps of docs/grip.md work', async (t) => {
+    const port = await freePort();
+    const server = await gateway(t, `* 127.0.0.1:${port}`);
+
+    fromDocs(t, port)(0);
+    const response = await until('the origin answers', async () => {
+        const one = await fetch(server.url('/'));
+
+        return one.status === 200 && one;
+    });
+    const reader = response.body.getReader();
+    const text = async () => Buffer.from((await reader.read()).value).toString();
+
+    assert.equal(response.headers.get('content-type'), 'text/event-stream');
+    assert.equal(await text(), 'data: welcome\n\n');
+    assert.equal((await Holdfast.run(['publish', 'news', 'data: hello\n'], { env: { GRIP_URL: controlOf(server) } })).code, 0);
+    assert.equal(await text(), 'data: hello\n');
+    assert.deepEqual(await server.publish({ channel: 'news', formats: { 'http-stream': { content: 'data: hello\n\n' } } }), { status: 200, text: 'Published\n' });
+    assert.equal(await text(), 'data: hello\n\n');
+    await reader.cancel();
+});
+
+test('the WebSocket server of docs/grip.md works', async (t) => {
+    const port = await freePort();
+    const server = await gateway(t, `* 127.0.0.1:${port},over_http`);
+
+    fromDocs(t, port)(1);
+    await until('the origin answers', async () => (await fetch(server.url('/'))).status === 200);
+    const socket = new WebSocket(server.ws('/'));
+    const heard = [];
+
+    socket.on('message', (data) => heard.push(String(data)));
+    await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject));
+    socket.send('m:hello');
+    await until('the echo', () => heard.includes('hello'));
+    assert.equal((await Holdfast.run(['publish', '--to', controlOf(server), 'news', 'to all'])).code, 0);
+    await until('the message', () => heard.includes('to all'));
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+
+    socket.close(1000);
+    assert.equal(await closed, 1000);
 });
