@@ -494,6 +494,8 @@ static int write_request(struct proxied *p, const struct exchange_request *rq, s
     host = b.n;
     r = origin_route_path(p->route, rq->path, &b);
     path = b.n;
+    /* What follows is copied from the text itself, which must not move meanwhile. */
+    (void)buf_reserve(&b, b.n + slice_str(c->as_host).n + sizeof("https://"));
     (void)buf_addf(&b, "%s://", p->is_secure ? "https" : "http");
     (void)buf_add(&b, c->as_host ? slice_str(c->as_host)
                                  : slice_sub(slice_make(b.p, b.n), method, host - method));
