@@ -204,18 +204,8 @@ function complete(settings, apps, { dev, problems }) {
   };
 }
 
-// Routes on the command line and no file: Pushpin's ports.
-function bareTree() {
-  const where = '--routes';
-  const text = (value) => ({ where, node: { kind: typeof value, where, value } });
-  const listener = { kind: 'table', where, keys: new Map([['port', text(7999)]]) };
-
-  return {
-    kind: 'table',
-    where,
-    keys: new Map([['listen', { where, node: { kind: 'list', where, items: [listener] } }], ['control', text('127.0.0.1:5561')]]),
-  };
-}
+// Routes on the command line and no file: Pushpin's ports, and a log for people.
+const bareTree = () => fromValue({ listen: [{ port: 7999 }], control: '127.0.0.1:5561', log: { format: 'text' } }, '--routes');
 
 function readTree(path, sets, { pushpin, problems }) {
   const command = Object.fromEntries(sets.filter(({ key }) => key.startsWith('pushpin.')).map(({ key, text }) => [key.slice('pushpin.'.length), text]));

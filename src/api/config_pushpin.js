@@ -289,6 +289,7 @@ export function parsePushpin(path, { problems, command = {} }) {
   copyRows(conf, tree);
   readPublishing(conf, tree, offset);
   readLevel(conf, tree, command.loglevel);
+  tree.set('log.format', 'text', tree.root.where);
   readRoutesFile(conf, tree);
   conf.find('global.port_offset');
   for (const key of ['global.rundir', 'global.ipc_prefix']) conf.find(key);

@@ -94,9 +94,9 @@ export class Holdfast {
         throw new Error(`holdfast ${end}\n${this.out}${this.log}`);
     }
 
-    /** The port of the control listener, as the log says. */
+    /** The port of the control listener. */
     get control() {
-        return Number(this.log.match(/door"?[=:]"?control"?[ ,]"?at"?[=:]"?127\.0\.0\.1:(\d+)/)?.[1]);
+        return Number(this.out.match(/^control http:\/\/[^\s]*:(\d+)$/m)?.[1]);
     }
 
     get pid() {

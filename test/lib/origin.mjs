@@ -121,7 +121,6 @@ export async function gateway(t, routes, args = []) {
     const server = await Holdfast.serve(['serve', ...[routes].flat().flatMap((line) => ['--route', line]), '--port', '0', '--control', '127.0.0.1:0', ...args]);
 
     t.after(() => server.stop());
-    server.control = Number(server.out.match(/^control http:\/\/[^\s]*:(\d+)$/m)[1]);
     server.publish = async (...items) => {
         const response = await fetch(`http://127.0.0.1:${server.control}/publish/`, { method: 'POST', body: JSON.stringify({ items }) });
 
