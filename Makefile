@@ -1,6 +1,7 @@
 # The face of the build: Meson and Ninja do the work.
 #
 #   make run      builds all and starts the chat (APP=path for another application, ARGS for more options)
+#   make questions                 builds all and starts the question-and-answer board
 #   make test     every test        make bench    the comparison with other servers
 #   make fuzz     fuzz for minutes  make lint     layout, layers, ban list
 #   make bench-scale                what very many connections cost
@@ -12,12 +13,15 @@ APP ?= examples/chat
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
-.PHONY: all run test bench bench-scale fuzz lint format install packages clean FORCE
+.PHONY: all run questions test bench bench-scale fuzz lint format install packages clean FORCE
 all: $(B)/.configured
 	@ninja -C $(B) holdfast holdfast-worker
 
 run: all
 	@$(B)/holdfast dev $(APP) $(ARGS)
+
+questions: all
+	@$(B)/holdfast dev examples/questions $(ARGS)
 
 test: all test-packages test/node_modules/.package-lock.json
 	@meson test -C $(B) --print-errorlogs

@@ -2,10 +2,10 @@
 //
 //   --config PATH [--serve] [--pushpin] [--dev] [--env NAME] [--set OPTION KEY KIND TEXT]…
 //
-// PATH is an application, with --serve a holdfast.toml or (NAME.conf, or anything with --pushpin) a pushpin.conf; "" is no
+// PATH is an application (with --dev also a holdfast.toml, or a folder with nothing else), with --serve a holdfast.toml or (NAME.conf, or anything with --pushpin) a pushpin.conf; "" is no
 // file: the options say all. What is right becomes one JSON document for the gateway
 // (docs/configuration.md); what is wrong, lines that begin with FILE:LINE.
-import { checkOptions, readHoldfast, readSingle } from './config_holdfast.js';
+import { checkOptions, findHoldfast, readHoldfast, readSingle } from './config_holdfast.js';
 import { Problems } from './config_table.js';
 import { absolute } from './config_path.js';
 import { ConfigError } from './config_tree.js';
@@ -32,11 +32,12 @@ function readArguments(words) {
 export function readConfig(words) {
   const { path, serve, ...options } = readArguments(words);
   const problems = new Problems();
+  const several = serve ? path && absolute(path) : options.dev && findHoldfast(absolute(path));
   let config;
 
   try {
     if (checkOptions(options.sets, problems)) {
-      config = serve ? readHoldfast(path && absolute(path), { ...options, problems }) : readSingle(path, { ...options, problems });
+      config = serve || several ? readHoldfast(several, { ...options, problems }) : readSingle(path, { ...options, problems });
     }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

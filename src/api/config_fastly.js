@@ -99,16 +99,20 @@ function routeOf({ name, host, port, tls, path, override_host, cert_host, ca, cl
 
 // --- stores ---
 
-function fileOf(table, key, folder) {
+// at: {folder: where paths begin, files: all that were named}.
+function fileOf(table, key, { folder, files }) {
   const path = join(folder, table.string(key, { required: 'a path' }) ?? '');
 
-  if (kindOf(path) === 'file') return path;
+  if (kindOf(path) === 'file') {
+    files.push(path);
+    return path;
+  }
   table.problems.error(table.whereOf(key), `${table.name}.${key}: there is no file ${shown(path)}`);
   return null;
 }
 
-function readJson(table, folder) {
-  const path = fileOf(table, 'file', folder);
+function readJson(table, at) {
+  const path = fileOf(table, 'file', at);
 
   table.string('format', { oneOf: ['json'] });
   if (!path) return {};
@@ -120,21 +124,21 @@ function readJson(table, folder) {
 }
 
 // {key: text}
-function readConfigStore(table, folder) {
+function readConfigStore(table, at) {
   const inline = table.string('format', { oneOf: ['inline-toml', 'json'], required: '"inline-toml" or "json"' }) !== 'json';
-  const store = inline ? table.table('contents').keys().length && table.stringMap('contents') : readJson(table, folder);
+  const store = inline ? table.table('contents').keys().length && table.stringMap('contents') : readJson(table, at);
 
   table.rest('warn');
   return store || {};
 }
 
 // One {key, data | file | path | env} of a list.
-function readEntry(one, folder) {
+function readEntry(one, at) {
   const key = one.string('key', { required: 'the key' });
   const metadata = one.string('metadata');
   const name = one.string('env');
   const from = ['file', 'path'].find((word) => one.has(word));
-  const path = from && fileOf(one, from, folder);
+  const path = from && fileOf(one, from, at);
   const data = one.string('data', { required: from || name !== undefined ? undefined : 'data, file or env' });
   const value = path ? { base64: readBytes(path) } : { data: name === undefined ? data ?? '' : variable(name) ?? '' };
 
@@ -146,10 +150,10 @@ function readEntry(one, folder) {
 const fromJsonValue = (value) => (typeof value === 'string' ? { data: value } : { data: String(value?.data ?? ''), ...(value?.metadata ? { metadata: value.metadata } : {}) });
 
 // {key: {data} or {base64}, metadata}: a list of entries, or a JSON file.
-function readStore(stores, name, folder) {
-  if (stores.kindOf(name) === 'list') return Object.fromEntries(stores.tables(name).map((one) => readEntry(one, folder)));
+function readStore(stores, name, at) {
+  if (stores.kindOf(name) === 'list') return Object.fromEntries(stores.tables(name).map((one) => readEntry(one, at)));
   const table = stores.table(name);
-  const values = readJson(table, folder);
+  const values = readJson(table, at);
 
   table.rest('warn');
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, fromJsonValue(value)]));
@@ -157,14 +161,14 @@ function readStore(stores, name, folder) {
 
 const each = (table, read) => Object.fromEntries(table.keys().map((name) => [name, read(name)]));
 
-function readStores(server, folder) {
+function readStores(server, at) {
   const all = (key, read) => {
     const stores = server.table(key);
 
     return each(stores, (name) => read(stores, name));
   };
-  const configs = (key) => all(key, (stores, name) => readConfigStore(stores.table(name), folder));
-  const values = (key) => all(key, (stores, name) => readStore(stores, name, folder));
+  const configs = (key) => all(key, (stores, name) => readConfigStore(stores.table(name), at));
+  const values = (key) => all(key, (stores, name) => readStore(stores, name, at));
 
   return {
     config_stores: { ...configs('dictionaries'), ...configs('config_stores') },
@@ -180,16 +184,18 @@ const plainBackend = ({ name, url, override_host, ...at }) => ({ name, url, orig
 
 /**
  * Backends and stores, as [local_server] has them, for any application. Returns {fastly: what its worker is told, routes: to the
- * backends, by their names}.
+ * backends, by their names, files: what stores were read from}.
  */
 export function readServer(server, folder, service = {}) {
+  const files = [];
   const table = server.table('backends');
   const backends = table.keys().map((name) => readBackend(name, table.table(name), folder)).filter(Boolean);
-  const stores = readStores(server, folder);
+  const stores = readStores(server, { folder, files });
 
   return {
     fastly: { service_id: null, version: null, ...service, backends: backends.map(plainBackend), ...stores },
     routes: backends.map(routeOf),
+    files,
   };
 }
 
@@ -220,13 +226,14 @@ export function readFastly(path, { problems }) {
   const holdfast = top.node('holdfast') ?? { kind: 'table', where: `${file}:1`, keys: new Map() };
   const server = top.table('local_server');
   const build = top.table('scripts');
+  const local = readServer(server, folder, { service_id: top.string('service_id') || null });
   const app = {
     ...plainApp(appName(top.string('name') ?? 'app'), folder, `${file}:1`),
     config: path,
     entry: findEntry(holdfast, build.string('build'), folder, file, problems),
     build: BUILD,
-    watch: [path],
-    server: readServer(server, folder, { service_id: top.string('service_id') || null }),
+    watch: [path, ...local.files],
+    server: local,
   };
 
   preset(holdfast, 'listen', [{ port: PORT }], `${file}:1`);

@@ -11,6 +11,8 @@ import { ConfigError, fromValue, parseToml, toValue } from './config_tree.js';
 import { ENTRY, WRANGLER_FILES, findWrangler, plainApp, readEntry, readWrangler } from './config_wrangler.js';
 
 const MANIFEST = 'holdfast.json';
+const HOLDFAST_FILE = 'holdfast.toml';
+const ownFiles = [MANIFEST, FASTLY_FILE];
 const MANIFEST_VERSION = 1;
 
 // A folder that `holdfast build` made.
@@ -69,6 +71,14 @@ function manifestOf(app, holdfast) {
   };
 }
 
+/** The holdfast.toml that path is, or the only configuration of a folder; undefined for anything else. */
+export function findHoldfast(path) {
+  const inside = join(path, HOLDFAST_FILE);
+
+  if (baseName(path) === HOLDFAST_FILE) return path;
+  return kindOf(inside) === 'file' && !findWrangler(path) && !ownFiles.some((name) => kindOf(join(path, name)) === 'file') ? inside : undefined;
+}
+
 // path: an entry, a wrangler file, or a folder of either kind. Returns {app, holdfast}: the latter a tree of settings.
 export function readApp(path, where, options) {
   const fail = (text) => { throw new ConfigError(where ? `${where}: ${text}` : text); };
@@ -125,7 +135,7 @@ function ownSettings(holdfast, settings, folder, problems) {
 function findApp(table, name, env, folder, options) {
   const path = table.string('path', { required: table.has('origin') ? undefined : 'the folder of a bundle or of a wrangler file, or an entry file' });
 
-  if (path) return readApp(join(folder, path), table.whereOf('path'), { ...options, env, dev: false });
+  if (path) return readApp(join(folder, path), table.whereOf('path'), { ...options, env });
   if (!table.has('origin')) return undefined;
   if (!name) table.problems.error(table.where, `${table.name}.name is missing; expected a name, as there is no path`);
   return { app: plainApp(name ?? 'default', folder, table.where), holdfast: undefined };
@@ -226,7 +236,7 @@ export function readHoldfast(path, { sets, pushpin, ...options }) {
   const own = sets.filter(({ key }) => !key.startsWith('pushpin.'));
   const folder = path === '' ? absolute('.') : folderOf(path);
   const table = new Table(overlay(readTree(path, sets, { pushpin, problems }), own), '', problems);
-  const settings = readSettings(table, folder);
+  const settings = readSettings(table, folder, options.dev);
   const origin = readOrigin(table.table('origin'), folder);
   const grip = readGrip(table.table('publish'), table.table('zmq'), folder);
   const required = origin.routes ? undefined : 'one [[app]] table for each application, or [origin] with routes';
@@ -235,6 +245,7 @@ export function readHoldfast(path, { sets, pushpin, ...options }) {
 
   if (origin.routes) apps.push(originAlone(settings, origin, folder, table.whereOf('origin')));
   table.rest();
+  for (const app of apps) app.watch.push(path);
   return { grip, ...complete(settings, apps, options) };
 }
 

@@ -35,7 +35,9 @@ static const struct {
     [COMMAND_DEV] = {"dev", "dev PATH [options]",
                      "Runs an application and reloads it when a source file changes. PATH is a "
                      ".js, .mjs or .ts\n"
-                     "file, or a folder with wrangler.jsonc, wrangler.json or wrangler.toml."},
+                     "file, or a folder with wrangler.jsonc, wrangler.json, wrangler.toml, "
+                     "fastly.toml, or a\n"
+                     "holdfast.toml with several applications."},
     [COMMAND_SERVE] =
         {"serve", "serve --config FILE | --routes FILE | --route LINE | PATH [options]",
          "Runs the applications of a holdfast.toml (docs/configuration.md), or stands in front of\n"

@@ -1,5 +1,6 @@
 // The applications of these tests, and copies of them that a test may change.
-import { cpSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 export const LAB = join(here, 'apps/lab');
 export const ACTORS = join(here, 'apps/actors');
 export const CHAT = join(here, '../../examples/chat');
+export const QUESTIONS = join(here, '../../examples/questions');
 
 /** A folder of its own with these files (path -> text), or a copy of a folder with these files changed; gone after the test. */
 export function scratch(t, files = {}, from = null) {
@@ -27,3 +29,24 @@ export function write(folder, path, text) {
 
 /** A worker in one file. */
 export const hello = (text = 'hello') => `export default { fetch() { return new Response(${JSON.stringify(text)}); } };\n`;
+
+/** A copy of an application at `to`, whose TOML files name other ports: {8787: 40001, …}. */
+export function atPorts(from, to, ports) {
+    cpSync(from, to, { recursive: true, filter: (path) => !path.includes('/.holdfast') });
+    for (const path of ['holdfast.toml', 'fastly.toml', 'edge/fastly.toml'].map((name) => join(to, name)).filter(existsSync)) {
+        writeFileSync(path, readFileSync(path, 'utf8').replace(/\b(\d{4})\b/g, (port) => ports[port] ?? port));
+    }
+}
+
+/** Ports that are free now, all different. */
+export async function freePorts(n) {
+    const servers = await Promise.all(Array.from({ length: n }, () => new Promise((resolve) => {
+        const server = createServer();
+
+        server.listen(0, '127.0.0.1', () => resolve(server));
+    })));
+    const ports = servers.map((server) => server.address().port);
+
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    return ports;
+}

@@ -1,0 +1,182 @@
+// The board as people use it: two windows of a browser in one room.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { Holdfast } from '../lib/holdfast.mjs';
+import { QUESTIONS, atPorts, freePorts } from './app.mjs';
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const pictures = fileURLToPath(new URL('../../build/pictures', import.meta.url));
+const QUIET = [
+    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
+let folder;
+let server;
+let browser;
+const problems = [];
+
+before(async () => {
+    assert.ok(existsSync(executablePath), `${executablePath} is missing: install Debian's package chromium, or set CHROMIUM`);
+    const [port, control] = await freePorts(2);
+
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-questions-'));
+    atPorts(QUESTIONS, join(folder, 'app'), { 8787: port, 5561: control });
+    server = await Holdfast.dev(join(folder, 'app'), { state: join(folder, 'state'), port });
+    browser = await chromium.launch({ executablePath, args: QUIET });
+});
+after(async () => {
+    await browser?.close();
+    assert.equal((await server.stop()).code, 0);
+    rmSync(folder, { recursive: true, force: true });
+    assert.deepEqual(problems, [], 'errors in the page');
+});
+
+// Through the door, as `name`.
+async function window(name, room, { host = false, ...options } = {}) {
+    const context = await browser.newContext({ viewport: { width: 1180, height: 860 }, locale: 'en-GB', reducedMotion: 'reduce', ...options });
+    const page = await context.newPage();
+
+    page.on('pageerror', (error) => problems.push(`${name}: ${error.stack}`));
+    page.setDefaultTimeout(15_000);
+    await page.goto(server.url('/'));
+    await page.fill('#door-room', room);
+    await page.fill('#door-name', name);
+    await page.click(host ? '#door-host' : '#door-join');
+    await page.waitForSelector('.link[data-state=open]');
+    await page.waitForFunction((who) => document.getElementById('my-name').textContent === who, name);
+    return page;
+}
+
+const ask = async (page, text) => {
+    await page.fill('#ask-text', text);
+    await page.press('#ask-text', 'Enter');
+};
+const card = (page, text) => page.locator('.card', { hasText: text });
+const shows = (page, text) => card(page, text).first().waitFor();
+const order = (page, want) =>
+    page.waitForFunction((texts) => JSON.stringify([...document.querySelectorAll('.card .text')].map((one) => one.textContent)) === JSON.stringify(texts), want);
+const votes = (page, text, n) =>
+    page.waitForFunction(([which, want]) => [...document.querySelectorAll('.card')].find((one) => one.querySelector('.text').textContent === which)
+        ?.querySelector('.vote b').textContent === String(want), [text, n]);
+
+const FERRY = 'Will the new ferry run on Sundays, too?';
+const LIBRARY = 'How do we keep the library open in the evenings?';
+const MINUTES = 'Can the minutes be published within a week?';
+
+test('what one window does, the other shows: ask, vote, answer, rename, decorate, delete', async () => {
+    const ada = await window('Ada Lovell', 'Town hall', { host: true });
+    const ben = await window('Ben Okafor', 'town-hall');
+
+    await ada.waitForSelector('#people:has-text("2 people")');
+    await ben.waitForSelector('#people:has-text("2 people")');
+    assert.equal(await ada.textContent('#title'), 'Town hall');
+    assert.ok(await ada.isVisible('#edit'), 'the host edits the room');
+    assert.ok(!(await ben.isVisible('#edit')), 'nobody else does');
+
+    await ask(ada, FERRY);
+    await shows(ben, FERRY);
+    await ask(ben, LIBRARY);
+    await ask(ben, MINUTES);
+    await shows(ada, MINUTES);
+    await order(ada, [FERRY, LIBRARY, MINUTES]);
+    assert.equal(await card(ben, FERRY).locator('.name').textContent(), 'Ada Lovell');
+
+    // The most wanted comes first, everywhere.
+    await card(ada, MINUTES).locator('.vote').click();
+    for (const page of [ada, ben]) {
+        await votes(page, MINUTES, 2);
+        await order(page, [MINUTES, FERRY, LIBRARY]);
+    }
+    await card(ben, FERRY).locator('.vote').click();
+    await card(ada, MINUTES).locator('.vote').click();
+    for (const page of [ada, ben]) await order(page, [FERRY, LIBRARY, MINUTES]);
+
+    await card(ada, FERRY).locator('.do-answer').click();
+    await card(ada, FERRY).locator('textarea').fill('Yes: from May on, four times a day.');
+    await card(ada, FERRY).locator('.reply .strong').click();
+    await ben.waitForSelector('.card.answered .answer:has-text("from May on")');
+    await ben.click('#tabs [data-show=open]');
+    await order(ben, [LIBRARY, MINUTES]);
+    await ben.click('#tabs [data-show=all]');
+
+    await ben.click('#me');
+    await ben.fill('#rename-name', 'Benjamin');
+    await ben.click('#rename .strong');
+    await ada.waitForSelector('.card .name:has-text("Benjamin")');
+    await ben.waitForSelector('#my-name:has-text("Benjamin")');
+
+    await ada.click('#edit');
+    await ada.fill('#decorate-title', 'Harbour town hall');
+    await ada.locator('#swatches button').nth(2).click();
+    await ada.click('#decorate .strong');
+    await ben.waitForSelector('#title:has-text("Harbour town hall")');
+    assert.equal(await ben.evaluate(() => document.documentElement.style.getPropertyValue('--one')), '#1d4ed8');
+    mkdirSync(pictures, { recursive: true });
+    await ada.screenshot({ path: join(pictures, 'questions.png') });
+
+    // One's own question, and as host any.
+    await card(ben, MINUTES).locator('.do-delete').click();
+    await order(ada, [FERRY, LIBRARY]);
+    assert.ok(!(await card(ben, FERRY).locator('.do-delete').isVisible()));
+    await card(ada, LIBRARY).locator('.do-delete').click();
+    await order(ben, [FERRY]);
+
+    await ben.context().close();
+    await ada.waitForSelector('#people:has-text("1 person")');
+    await ada.context().close();
+});
+
+test('a room is kept, and its host is who came first as one', async () => {
+    const ada = await window('Ada Lovell', 'kept', { host: true });
+
+    await ask(ada, FERRY);
+    await shows(ada, FERRY);
+    const eve = await window('Eve', 'kept', { host: true });
+
+    await eve.waitForSelector('#toasts:has-text("has a host already")');
+    assert.ok(!(await eve.isVisible('#edit')));
+    await shows(eve, FERRY);
+    await ada.reload();
+    await shows(ada, FERRY);
+    assert.ok(await ada.isVisible('#edit'), 'a host stays one');
+    assert.equal(await card(ada, FERRY).locator('.vote').getAttribute('aria-pressed'), 'true');
+    await eve.context().close();
+    await ada.context().close();
+});
+
+test('rooms do not hear each other', async () => {
+    const one = await window('One', 'first room');
+    const two = await window('Two', 'second room');
+
+    await ask(one, 'Here?');
+    await shows(one, 'Here?');
+    await ask(two, 'There?');
+    await shows(two, 'There?');
+    await order(one, ['Here?']);
+    await order(two, ['There?']);
+    await one.context().close();
+    await two.context().close();
+});
+
+test('a phone in the dark', async () => {
+    const page = await window('Mina', 'pocket', { viewport: { width: 390, height: 780 }, colorScheme: 'dark', host: true });
+
+    await ask(page, LIBRARY);
+    await shows(page, LIBRARY);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than the screen');
+    await page.screenshot({ path: join(pictures, 'questions-small.png') });
+    await page.context().close();
+});
+
+test('the origin answers nobody but Fanout', async () => {
+    const response = await fetch(server.url('/api/rooms/x/socket'), { headers: { 'Grip-Sig': 'a.b.c' } });
+
+    assert.equal(response.status, 400, 'handed off and signed, but no WebSocket');
+    assert.equal((await fetch(server.url('/nothing'))).status, 404);
+    assert.equal((await fetch(server.url('/page/..%2fx'))).status, 404);
+    assert.equal((await fetch(server.url('/'), { method: 'POST' })).status, 405);
+});
