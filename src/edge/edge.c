@@ -31,6 +31,7 @@
 #include "edge/target.h"
 #include "edge/upstream.h"
 #include "edge/woh.h"
+#include "edge/ws_origin.h"
 #include "edge/zeromq.h"
 #include "io/listen.h"
 #include "io/stream.h"
@@ -232,6 +233,7 @@ static struct app *app_new(struct edge *e, unsigned index, const struct app_conf
     list_init(&a->waiting);
     list_init(&a->inbounds);
     list_init(&a->wohs);
+    list_init(&a->ws_origins);
     list_init(&a->links);
     a->alarm_timer.due = on_alarm_due;
     return a;
@@ -248,6 +250,7 @@ static void app_free(struct app *a)
         inbound_refuse(LIST_ITEM(it, struct inbound, in_app), 503,
                        slice_str(err_text(ERR_WORKER_DOWN)));
     woh_end(a);
+    ws_origin_end(a);
     LIST_EACH (&a->links, it, tmp)
         link_free(LIST_ITEM(it, struct link, in_app));
     origin_stop(a);

@@ -91,11 +91,12 @@ struct app {
     struct blob *broken; /* why the code cannot run; NULL: it can, as far as we know */
 
     struct events events;
-    uint64_t last_sent;   /* seq of the newest event that went over a link */
-    struct list waiting;  /* holds that are not read until fewer events wait (hold.waiting) */
-    uint32_t n_open;      /* inbounds and holds; siblings look at it (app_open()) */
-    struct list inbounds; /* exchanges, inbound.in_app */
-    struct list wohs;     /* woh.in_app */
+    uint64_t last_sent;     /* seq of the newest event that went over a link */
+    struct list waiting;    /* holds that are not read until fewer events wait (hold.waiting) */
+    uint32_t n_open;        /* inbounds and holds; siblings look at it (app_open()) */
+    struct list inbounds;   /* exchanges, inbound.in_app */
+    struct list wohs;       /* woh.in_app */
+    struct list ws_origins; /* pair.in_app (ws_origin.c) */
 
     struct actors actors;
     struct alarms alarms;

@@ -17,10 +17,6 @@
 #include "wire/grip.h"
 #include "wire/http1.h"
 
-#pragma weak ws_origin_open
-
-#pragma weak ws_origin_open
-
 #define FAILED SLICE("Error while proxying to origin.\n")
 
 enum {

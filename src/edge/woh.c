@@ -22,8 +22,8 @@
 #include "base/utf8.h"
 #include "edge/edge_int.h"
 #include "edge/grip_socket.h"
+#include "edge/handshake.h"
 #include "edge/hold.h"
-#include "edge/reply.h"
 #include "edge/roster.h"
 #include "edge/settings.h"
 #include "edge/upstream.h"
@@ -37,15 +37,6 @@ enum asking { ASK_OPEN, ASK_EVENTS, ASK_DISCONNECT };
 
 enum { RETRIES = 5, RETRY_MS = 1000, RETRY_SPREAD_MS = 1000 };
 
-/* What the origin says to OPEN, until its body has come. */
-struct opening {
-    uint16_t status;
-    struct buf reason;
-    struct buf head;
-    struct buf extension;
-    const char *const *subs;
-};
-
 struct woh {
     struct list in_app;
     struct app *app;
@@ -53,13 +44,13 @@ struct woh {
     struct hold *hold;         /* OPEN and DETACHED, while there is a client */
     const struct woh_origin_ops *ops;
     void *origin;
-    struct upstream_call *call; /* under way */
-    struct opening *opening;
-    struct grip_socket *grip; /* NULL: it was not negotiated */
-    struct blob *fields;      /* of every request */
-    struct blob *goodbye;     /* the content of the client's CLOSE, until it is answered */
-    struct buf meta;          /* "Meta-Name: value\n"… */
-    struct buf body;          /* of the response */
+    struct upstream_call *call;  /* under way */
+    struct handshake *handshake; /* what the origin says to OPEN, until its body has come */
+    struct grip_socket *grip;    /* NULL: it was not negotiated */
+    struct blob *fields;         /* of every request */
+    struct blob *goodbye;        /* the content of the client's CLOSE, until it is answered */
+    struct buf meta;             /* "Meta-Name: value\n"… */
+    struct buf body;             /* of the response */
     struct woh_queue queue;
     struct timer timer; /* for a retry, else for the keep-alive */
     uint64_t seat;      /* in the roster, while there is a client */
@@ -87,14 +78,12 @@ static struct loop *loop_of(const struct woh *w)
 
 /* --- the end --- */
 
-static void opening_free(struct opening *o)
+static void end_handshake(struct woh *w)
 {
-    if (!o)
-        return;
-    buf_done(&o->reason);
-    buf_done(&o->head);
-    buf_done(&o->extension);
-    mem_free(o);
+    if (w->handshake)
+        handshake_done(w->handshake);
+    mem_free(w->handshake);
+    w->handshake = NULL;
 }
 
 static void reap(void *arg)
@@ -113,7 +102,7 @@ static void over(struct woh *w)
     timer_del(loop_of(w), &w->timer);
     grip_socket_free(w->grip);
     w->grip = NULL;
-    opening_free(w->opening);
+    end_handshake(w);
     blob_unref(w->fields);
     blob_unref(w->goodbye);
     buf_done(&w->meta);
@@ -509,59 +498,35 @@ static void on_answer(struct woh *w)
 /* An error of ours to the client that still waits for its 101. */
 static void fail(struct woh *w, struct slice text)
 {
-    CLEANUP(buf_done) struct buf body = {.max = 4096};
-    struct exchange *x = w->exchange;
-
-    if (w->debug && text.n)
-        (void)buf_addf(&body, "%.*s\n", SLICE_FMT(slice_sub(text, 0, 2000)));
-    else
-        (void)buf_add(&body, SLICE("Error while proxying to origin.\n"));
+    handshake_fail(w->exchange, w->debug, text);
     w->exchange = NULL;
-    if (x)
-        reply_answer(reply_to_client(x), 502, SLICE_NONE, buf_slice(&body));
     over(w);
 }
 
 /* No events: the origin's own answer, its body as far as it has come. */
 static void relay(struct woh *w)
 {
-    const struct opening *o = w->opening;
-    const struct exchange_response r = {
-        .status = o->status,
-        .reason = buf_slice(&o->reason),
-        .fields = buf_slice(&o->head),
-        .body = EXCHANGE_BODY_LENGTH,
-        .length = w->body.n,
-    };
-    struct exchange *x = w->exchange;
-
-    if (x && exchange_respond(x, &r) < 0) {
-        fail(w, SLICE_NONE);
-        return;
-    }
+    w->handshake->body = w->body;
+    w->body = (struct buf){0};
+    handshake_refuse(w->handshake, w->exchange);
     w->exchange = NULL;
-    if (x) {
-        (void)exchange_send(x, buf_slice(&w->body));
-        exchange_end(x);
-    }
     over(w);
 }
 
 static void negotiate(struct woh *w)
 {
-    const struct opening *o = w->opening;
     struct grip_socket_start start = {
         .hold = w->hold,
         .channel_prefix = w->prefix,
         .route_id = w->route_id,
-        .subs = o->subs,
+        .subs = w->handshake->subs,
         .debug = w->debug,
         .ops = &grip_facts,
         .arg = w,
     };
 
     if (!w->no_grip && !w->trusted &&
-        grip_is_negotiated(buf_slice(&o->extension), &start.message_prefix))
+        grip_is_negotiated(buf_slice(&w->handshake->extension), &start.message_prefix))
         w->grip = grip_socket_new(&start);
 }
 
@@ -572,31 +537,18 @@ static bool answers_pings(const struct app *a)
     return !o || !o->no_pong;
 }
 
-/* Says 101. False: the response's fields cannot be sent, or there is no room. */
+/* Says 101. False: it cannot. */
 static bool upgrade(struct woh *w)
 {
-    CLEANUP(buf_done) struct buf fields = {.max = WOH_FIELDS_MAX};
-    struct hold *h = hold_new(w->app, &woh_backend);
-    struct transport *t;
-
-    if (!h)
+    w->hold =
+        handshake_accept(w->handshake, w->app, w->exchange, &w->app->ws_origin, &woh_backend, w);
+    if (!w->hold)
         return false;
-    (void)woh_put_accepted(&fields, buf_slice(&w->opening->head));
-    t = exchange_upgrade(w->exchange, buf_slice(&fields), &w->app->ws_origin);
-    if (!t) {
-        hold_free(h);
-        return false;
-    }
     w->exchange = NULL;
-    w->hold = h;
-    h->owner = w;
     w->state = OPEN;
-    hold_open(h, t, SLICE_NONE, SLICE_NONE);
-    hold_accept(h, false, true);
-    hold_hear_controls(h, answers_pings(w->app));
+    hold_hear_controls(w->hold, answers_pings(w->app));
     negotiate(w);
-    opening_free(w->opening);
-    w->opening = NULL;
+    end_handshake(w);
     return true;
 }
 
@@ -604,8 +556,7 @@ static bool upgrade(struct woh *w)
 static void wait_more(struct woh *w)
 {
     buf_done(&w->body);
-    opening_free(w->opening);
-    w->opening = NULL;
+    end_handshake(w);
     set_keep_alive(w);
 }
 
@@ -655,27 +606,15 @@ static void on_open_answer(struct woh *w, bool is_events)
 
 /* --- facts of the call --- */
 
-static void keep_opening(struct woh *w, const struct upstream_response *r)
-{
-    struct opening *o = w->opening = mem_new(sizeof(*o));
-
-    o->status = r->status;
-    o->reason.max = o->head.max = WOH_FIELDS_MAX;
-    (void)buf_add(&o->reason, r->reason);
-    (void)buf_add(&o->head, r->head);
-    o->subs = r->subs;
-}
-
 static void on_response(void *arg, const struct upstream_response *r)
 {
     struct woh *w = arg;
-    CLEANUP(buf_done) struct buf unused = {0};
-    const bool is_opening = w->asking == ASK_OPEN;
-    struct woh_head h;
+    const struct woh_head h = woh_read_head(r->status, r->head, &w->meta);
 
-    if (is_opening)
-        keep_opening(w, r);
-    h = woh_read_head(r->status, r->head, &w->meta, is_opening ? &w->opening->extension : &unused);
+    if (w->asking == ASK_OPEN) {
+        w->handshake = mem_new(sizeof(*w->handshake));
+        handshake_keep(w->handshake, r);
+    }
     w->is_events = h.is_events;
     w->accepted = h.accepted;
     if (h.has_keep_alive && h.is_events && (w->state == OPEN || w->state == OPENING))

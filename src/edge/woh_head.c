@@ -144,24 +144,29 @@ static void read_field(struct woh_head *h, struct slice name, struct slice value
     }
 }
 
-struct woh_head woh_read_head(unsigned status, struct slice head, struct buf *meta,
-                              struct buf *extension)
+struct woh_head woh_read_head(unsigned status, struct slice head, struct buf *meta)
 {
     struct woh_head h = {.accepted = SIZE_MAX};
     struct slice name, value;
     bool is_type = false;
 
     while (grip_field_next(&head, &name, &value)) {
-        if (meta && starts_nocase(name, SLICE("Set-Meta-")))
-            set_meta(meta, name, value);
-        else if (slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions")))
-            add_extension(extension, value);
-        else
+        if (!starts_nocase(name, SLICE("Set-Meta-")))
             read_field(&h, name, value, &is_type);
+        else if (meta)
+            set_meta(meta, name, value);
     }
     h.is_events = status == 200 && is_type;
-    h.extension = buf_slice(extension);
     return h;
+}
+
+void woh_put_extensions(struct buf *out, struct slice head)
+{
+    struct slice name, value;
+
+    while (grip_field_next(&head, &name, &value))
+        if (slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions")))
+            add_extension(out, value);
 }
 
 int woh_put_accepted(struct buf *out, struct slice head)

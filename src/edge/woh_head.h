@@ -20,21 +20,19 @@ enum {
  * -ERR_TOO_LARGE. */
 int woh_put_fields(struct buf *out, struct slice fields, bool grip, struct slice id);
 
-/* What a response's head says. Borrowed from it. */
+/* What a response's head says. */
 struct woh_head {
     bool is_events; /* status 200 and the right type: the body is to be read */
     bool has_keep_alive;
-    uint32_t keep_alive_s;  /* 0: off */
-    size_t accepted;        /* content bytes; SIZE_MAX: all */
-    struct slice extension; /* of Sec-WebSocket-Extensions, joined by commas; empty: none */
+    uint32_t keep_alive_s; /* 0: off */
+    size_t accepted;       /* content bytes; SIZE_MAX: all */
 };
 
-/*
- * Reads a response's head ("name: value\n"…). meta, if not NULL, is a buf of "Meta-Name: value\n"
- * lines, which Set-Meta- fields change. extension: scratch for head.extension.
- */
-struct woh_head woh_read_head(unsigned status, struct slice head, struct buf *meta,
-                              struct buf *extension);
+/* Reads a response's head ("name: value\n"…). meta, if not NULL, is a buf of "Meta-Name: value\n"
+ * lines, which Set-Meta- fields change. */
+struct woh_head woh_read_head(unsigned status, struct slice head, struct buf *meta);
+/* Appends the values of its Sec-WebSocket-Extensions, joined by commas, to the zeroed buf. */
+void woh_put_extensions(struct buf *out, struct slice head);
 
 /* Appends the lines of an accepting response that the client gets in its 101. */
 int woh_put_accepted(struct buf *out, struct slice head);
