@@ -2,7 +2,8 @@
  * Commands, as Pushpin has them on its REP socket. All are tnetstrings:
  *
  *   {"id": S, "method": S, "args": {…}}
- *   {"id": S, "success": true, "value": …}  |  {"id": S, "success": false, "condition": S}
+ *   {"id": S, "success": true, "value": …}
+ *   {"id": S, "success": false, "condition": S, "value": S for people, or absent}
  *
  *   get-zmq-uris                      the addresses of the sockets
  *   publish    items: [item, …]       as wire/grip_item.h reads them
@@ -17,9 +18,8 @@
 
 /* --- replies --- */
 
-/* {"id": …, "success": …, name: value}; value is a tnetstring. */
-static void reply(struct zeromq *z, struct tnet id, bool success, const char *name,
-                  struct slice value)
+/* {"id": …, "success": …} and more members. */
+static void reply(struct zeromq *z, struct tnet id, bool success, struct slice more)
 {
     CLEANUP(buf_done) struct buf members = {.max = ZEROMQ_REPLY_MAX};
     CLEANUP(buf_done) struct buf out = {.max = ZEROMQ_REPLY_MAX};
@@ -28,23 +28,38 @@ static void reply(struct zeromq *z, struct tnet id, bool success, const char *na
         (void)tnet_put(&members, id.type, id.bytes);
     (void)tnet_put_string(&members, SLICE("success"));
     (void)tnet_put_bool(&members, success);
-    if (tnet_put_string(&members, slice_str(name)) < 0 || buf_add(&members, value) < 0 ||
-        tnet_put(&out, TNET_MAP, buf_slice(&members)) < 0)
+    if (buf_add(&members, more) < 0 || tnet_put(&out, TNET_MAP, buf_slice(&members)) < 0)
         buf_clear(&out); /* whoever asked such a thing hears nothing in it */
     zeromq__reply(z, buf_slice(&out));
 }
 
+/* value: a tnetstring; empty: null. */
 static void succeed(struct zeromq *z, struct tnet id, struct slice value)
 {
-    reply(z, id, true, "value", value.n ? value : SLICE("0:~"));
+    CLEANUP(buf_done) struct buf more = {.max = ZEROMQ_REPLY_MAX};
+
+    (void)tnet_put_string(&more, SLICE("value"));
+    (void)buf_add(&more, value.n ? value : SLICE("0:~"));
+    reply(z, id, true, buf_slice(&more));
+}
+
+/* why, for people, may be empty. */
+static void fail_why(struct zeromq *z, struct tnet id, const char *condition, const char *why)
+{
+    CLEANUP(buf_done) struct buf more = {.max = ZEROMQ_REPLY_MAX};
+
+    (void)tnet_put_string(&more, SLICE("condition"));
+    (void)tnet_put_string(&more, slice_str(condition));
+    if (why[0]) {
+        (void)tnet_put_string(&more, SLICE("value"));
+        (void)tnet_put_string(&more, slice_str(why));
+    }
+    reply(z, id, false, buf_slice(&more));
 }
 
 static void fail(struct zeromq *z, struct tnet id, const char *condition)
 {
-    CLEANUP(buf_done) struct buf value = {.max = 64};
-
-    (void)tnet_put_string(&value, slice_str(condition));
-    reply(z, id, false, "condition", buf_slice(&value));
+    fail_why(z, id, condition, "");
 }
 
 /* --- questions to all edges: answered later --- */
@@ -56,8 +71,10 @@ static bool find_question(struct zeromq *z, const char *name, struct tnet *ret_i
     struct slice in = buf_slice(&z->question);
     struct tnet all, args;
 
-    return tnet_next(&in, &all) > 0 && tnet_find(all, SLICE("id"), ret_id) &&
-           tnet_find(all, SLICE("args"), &args) && tnet_find(args, slice_str(name), ret_argument);
+    if (tnet_next(&in, &all) <= 0 || !tnet_find(all, SLICE("args"), &args))
+        return false;
+    (void)tnet_find(all, SLICE("id"), ret_id);
+    return tnet_find(args, slice_str(name), ret_argument);
 }
 
 static void on_refreshed(void *arg, const struct roster_call *call)
@@ -137,11 +154,15 @@ static int get_uris(struct zeromq *z, const struct command *c)
 
 static int publish(struct zeromq *z, const struct command *c)
 {
+    struct err_note note = {"Invalid format: object does not contain 'items'"};
     struct grip_items items;
     struct tnet list;
 
-    if (!tnet_find(c->args, SLICE("items"), &list) || grip_items_parse_tnet(list, &items, NULL) < 0)
-        return -ERR_SYNTAX;
+    if (!tnet_find(c->args, SLICE("items"), &list) ||
+        grip_items_parse_tnet(list, &items, &note) < 0) {
+        fail_why(z, c->id, "bad-request", note.text);
+        return 0;
+    }
     if (relay_publish(z->edge, &items) < 0)
         fail(z, c->id, "service-unavailable");
     else
@@ -214,9 +235,11 @@ void zeromq__command(struct zeromq *z, struct slice request)
     struct slice rest = request;
     struct tnet all, method;
 
-    if (tnet_next(&rest, &all) > 0 && tnet_find(all, SLICE("id"), &c.id))
-        (void)tnet_find(all, SLICE("args"), &c.args);
-    if (c.id.type && tnet_find(all, SLICE("method"), &method) && c.args.type == TNET_MAP)
+    if (tnet_next(&rest, &all) <= 0)
+        all = (struct tnet){0};
+    (void)tnet_find(all, SLICE("id"), &c.id);
+    (void)tnet_find(all, SLICE("args"), &c.args);
+    if (tnet_find(all, SLICE("method"), &method) && c.args.type == TNET_MAP)
         run(z, method.bytes, &c);
     else
         fail(z, c.id, "bad-request");
