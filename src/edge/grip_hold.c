@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "conn/exchange.h"
+#include "edge/filter.h"
 #include "edge/grip_head.h"
 #include "edge/grip_hold_int.h"
 #include "edge/settings.h"
@@ -56,7 +57,7 @@ static void free_part(struct grip_hold *h)
     h->collect = NULL;
 }
 
-static void count(struct grip_hold *h, enum grip_hold_mode mode)
+void grip_hold__count(struct grip_hold *h, enum grip_hold_mode mode)
 {
     struct edge_stats *stats = &h->app->edge->stats;
 
@@ -76,7 +77,7 @@ void grip_hold__end(struct grip_hold *h, bool gone)
         return;
     free_part(h);
     grip_hold__state(h, GRIP_OVER);
-    count(h, GRIP_HOLD_NONE);
+    grip_hold__count(h, GRIP_HOLD_NONE);
     timer_del(h->app->edge->loop, &h->timer);
     if (h->is_subscribed)
         subscriber_done(&h->sub);
@@ -164,7 +165,6 @@ bool grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
     for (size_t i = 0; i < g->n_channels; i++)
         is_new |= subscribe_one(h, &g->channels[i], place, after);
     subscriber_replaced(&h->sub);
-    count(h, g->hold);
     /* Of the others, everything since the origin was asked is in the queue. */
     return is_new && subscriber_conflicts(&h->sub);
 }
@@ -263,6 +263,36 @@ static int parse(struct grip_hold *h, struct grip_instruct *ret, struct err_note
     return 0;
 }
 
+static bool has_build_id(const struct grip_instruct *g)
+{
+    for (size_t i = 0; i < g->n_channels; i++)
+        for (unsigned k = 0; k < g->channels[i].filters.n; k++)
+            if (g->channels[i].filters.ids[k] == GRIP_FILTER_BUILD_ID)
+                return true;
+    return false;
+}
+
+/* The body as the channels' filters change it, by a subscriber that is there for that only. */
+static int filter(struct grip_hold *h, struct grip_instruct *g)
+{
+    CLEANUP(buf_done) struct buf out = {.max = FILTER_CONTENT_MAX};
+    struct grip_collect *c = h->collect;
+    int r;
+
+    grip_hold__subscriber(h, GRIP_HTTP_STREAM, c);
+    (void)grip_hold__subscribe(h, g, &c->place, SLICE_NONE);
+    r = filter_body(&h->sub, g->is_json ? g->body : buf_slice(&c->body), &out);
+    subscriber_done(&h->sub);
+    if (r <= 0)
+        return r;
+    buf_done(&c->body);
+    c->body = out;
+    out = (struct buf){0};
+    if (g->is_json)
+        g->body = buf_slice(&c->body);
+    return 0;
+}
+
 /* The response is here, whole. */
 static void act(struct grip_hold *h)
 {
@@ -271,6 +301,8 @@ static void act(struct grip_hold *h)
 
     if (parse(h, &g, &note) < 0)
         refuse_instruct(h, note.text);
+    else if (has_build_id(&g) && filter(h, &g) < 0)
+        grip_hold__refuse(h, SLICE("The filters of a channel cannot be applied to the body."));
     else if (g.hold == GRIP_HOLD_RESPONSE)
         grip_poll__park(h, &g);
     else if (g.hold == GRIP_HOLD_STREAM || g.has_next)
@@ -282,13 +314,8 @@ static void act(struct grip_hold *h)
 /* A long body can go on as it comes when nothing of it has to be known first. */
 static bool can_relay(const struct grip_instruct *g)
 {
-    if (g->hold == GRIP_HOLD_RESPONSE || (g->hold == GRIP_HOLD_NONE && !g->has_next))
-        return false;
-    for (size_t i = 0; i < g->n_channels; i++)
-        for (unsigned k = 0; k < g->channels[i].filters.n; k++)
-            if (g->channels[i].filters.ids[k] == GRIP_FILTER_BUILD_ID)
-                return false;
-    return true;
+    return (g->hold == GRIP_HOLD_STREAM || (g->hold == GRIP_HOLD_NONE && g->has_next)) &&
+           !has_build_id(g);
 }
 
 /* The body is too long to be collected. */

@@ -123,6 +123,8 @@ struct grip_hold {
 
 /* The transition, when it is legal. */
 void grip_hold__state(struct grip_hold *h, enum grip_hold_state to);
+/* It counts as held so from now on. */
+void grip_hold__count(struct grip_hold *h, enum grip_hold_mode mode);
 /* Sends the head of the collected response, as the instruction has it. As reply_respond(). */
 int grip_hold__respond(struct grip_hold *h, const struct grip_instruct *g, enum exchange_body body,
                        uint64_t length);

@@ -157,6 +157,7 @@ void grip_poll__park(struct grip_hold *h, const struct grip_instruct *g)
     grip_hold__collect_free(h, c);
     grip_hold__park(h);
     h->app->edge->stats.grip_held++;
+    grip_hold__count(h, GRIP_HOLD_RESPONSE);
     h->timer.due = on_timeout;
     timer_set(loop, &h->timer, loop_now(loop) + (int64_t)g->timeout_s * 1000);
     if (has_missed)

@@ -187,6 +187,7 @@ static void follow_pages(struct grip_hold *h, const struct grip_instruct *g,
     }
     if (h->mode == GRIP_HOLD_STREAM)
         (void)grip_hold__subscribe(h, g, place, SLICE_NONE); /* to nothing any more */
+    grip_hold__count(h, GRIP_HOLD_NONE);
     grip_link__fetch(h);
 }
 
@@ -207,6 +208,7 @@ static void follow(struct grip_hold *h, const struct grip_instruct *g,
         return;
     }
     has_missed = grip_hold__subscribe(h, g, place, after);
+    grip_hold__count(h, GRIP_HOLD_STREAM);
     grip_link__touch(h);
     if (has_missed)
         grip_link__fetch(h);

@@ -237,6 +237,28 @@ TEST(filters_decide_and_change)
     peer_close(&client);
 }
 
+TEST(a_body_is_built_with_ids)
+{
+    how.debug = true;
+    hold(&client, HOLD "Grip-Channel: b; filter=build-id\n", "id: %(x1)I\n");
+    publish(
+        "{\"channel\":\"b\",\"id\":\"8\",\"formats\":{\"http-stream\":{\"content\":\"%(y)I\"}}}");
+    expect_body(&client, "id: x1\ny");
+    peer_close(&client);
+    hold(&client, "Grip-Channel: b; filter=build-id\n", "%(x)I");
+    assert_true(client_heard(&client, "Content-Length: 1\r\n\r\nx"));
+    peer_close(&client);
+    hold(&client, "Grip-Hold: response\nGrip-Channel: b; filter=build-id\n", "%I");
+    assert_true(client_heard(&client, "HTTP/1.1 502 "));
+    peer_close(&client);
+    hold(&client, "Content-Type: application/grip-instruct\n",
+         "{\"hold\":{\"mode\":\"stream\",\"channels\":[{\"name\":\"b\",\"filters\":[\"build-id\"]}]"
+         "},"
+         "\"response\":{\"body\":\"%(z)I\"}}");
+    expect_body(&client, "z");
+    peer_close(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +276,7 @@ int main(void)
         FRESH(a_slow_client_gets_what_fits_and_nobody_waits_for_it),
         FRESH(an_item_for_many_is_framed_once),
         FRESH(filters_decide_and_change),
+        FRESH(a_body_is_built_with_ids),
     };
 
     return cmocka_run_group_tests_name("grip_stream", tests, NULL, NULL);
