@@ -127,46 +127,79 @@ void grip_hold__subscriber(struct grip_hold *h, enum grip_kind kind, const struc
     h->is_subscribed = true;
 }
 
-/* True: it is a new one, in a sequence. */
-static bool subscribe_one(struct grip_hold *h, const struct grip_channel *ch,
-                          const struct grip_place *place, struct slice after)
+/* As subscriber_add(); `how` may say more than the instruction. */
+static int subscribe_to(struct grip_hold *h, const struct grip_channel *ch,
+                        const struct grip_place *place, const struct subscribe *how)
 {
     CLEANUP(buf_done) struct buf name = {.max = place->prefix.n + ch->name.n};
-    const struct subscribe how = {
-        .prev_id = ch->prev_id,
-        .has_prev_id = ch->has_prev_id,
-        .filters = ch->filters,
-        .after_id = after,
-        .has_after_id = after.n > 0,
-    };
-
-    bool is_new;
 
     (void)buf_add(&name, place->prefix);
     (void)buf_add(&name, ch->name);
-    is_new = ch->has_prev_id && !subscriber_has(&h->sub, buf_slice(&name));
-    /* More than there may be are dropped; and who asks for what is forgotten hears what is new. */
-    (void)subscriber_add(&h->sub, buf_slice(&name), &how);
-    return is_new;
+    h->is_news |= how->has_prev_id && !subscriber_has(&h->sub, buf_slice(&name));
+    return subscriber_add(&h->sub, buf_slice(&name), how); /* too many are dropped */
 }
 
-bool grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
+/* What came after the client's Last-Event-ID is asked of the history. False: it is asked in vain.
+ */
+static bool subscribe_all(struct grip_hold *h, const struct grip_instruct *g,
                           const struct grip_place *place, struct slice after)
 {
+    bool is_asked = false, is_found = false;
+
+    for (size_t i = 0; i < g->n_channels; i++) {
+        const struct grip_channel *ch = &g->channels[i];
+        const struct subscribe how = {
+            .prev_id = ch->prev_id,
+            .has_prev_id = ch->has_prev_id,
+            .filters = ch->filters,
+            .after_id = after,
+            .has_after_id = ch->recover && !ch->has_prev_id && after.n > 0,
+        };
+        const int r = subscribe_to(h, ch, place, &how);
+
+        is_asked |= how.has_after_id;
+        is_found |= how.has_after_id && r >= 0;
+    }
+    return !is_asked || is_found;
+}
+
+/* It is the place in the sequence: the origin's link is asked what came after it. */
+static void ask_origin(struct grip_hold *h, const struct grip_instruct *g,
+                       const struct grip_place *place, struct slice after)
+{
+    for (size_t i = 0; i < g->n_channels; i++) {
+        const struct grip_channel *ch = &g->channels[i];
+        const struct subscribe how = {
+            .prev_id = after, .has_prev_id = true, .filters = ch->filters};
+
+        if (ch->recover && !ch->has_prev_id)
+            (void)subscribe_to(h, ch, place, &how);
+    }
+}
+
+enum grip_missed grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
+                                      const struct grip_place *place, struct slice after)
+{
     const struct subscribe implicit = {.implicit = true};
-    bool is_new = false;
+    bool is_known;
 
     subscriber_meta_clear(&h->sub);
     for (size_t i = 0; i < g->n_meta; i++)
         (void)subscriber_meta(&h->sub, g->meta[i].name, &g->meta[i].value);
+    h->is_news = false;
     subscriber_replace(&h->sub);
     for (const char *const *name = place->subs; name && *name; name++)
         (void)subscriber_add(&h->sub, slice_str(*name), &implicit);
-    for (size_t i = 0; i < g->n_channels; i++)
-        is_new |= subscribe_one(h, &g->channels[i], place, after);
+    is_known = subscribe_all(h, g, place, after);
     subscriber_replaced(&h->sub);
-    /* Of the others, everything since the origin was asked is in the queue. */
-    return is_new && subscriber_conflicts(&h->sub);
+    if (!is_known && !g->has_next)
+        return GRIP_MISSED_UNKNOWN;
+    if (!is_known) {
+        ask_origin(h, g, place, after);
+        return GRIP_MISSED_SOME;
+    }
+    /* Of channels that are not new, everything since the origin was asked is in the queue. */
+    return h->is_news && subscriber_conflicts(&h->sub) ? GRIP_MISSED_SOME : GRIP_MISSED_NOTHING;
 }
 
 void grip_hold__last(struct grip_hold *h, struct slice prefix, struct buf *out)

@@ -119,6 +119,8 @@ struct grip_hold {
     bool is_head;
     bool debug;
     bool is_subscribed; /* sub was initialised */
+    bool is_news;       /* a channel with a prev-id is new */
+    bool has_gap;       /* GRIP_MISSED_UNKNOWN, and the client was not told */
 };
 
 /* The transition, when it is legal. */
@@ -138,11 +140,17 @@ void grip_hold__abort(struct grip_hold *h);
 
 /* Makes it a subscriber of that kind. */
 void grip_hold__subscriber(struct grip_hold *h, enum grip_kind kind, const struct grip_collect *c);
-/* Subscribes to what the instruction says instead of what was before. `after`: SSE's
- * Last-Event-ID, or empty. True: something was published on a new channel that the origin did not
- * know of when it answered. */
-bool grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
-                          const struct grip_place *place, struct slice after);
+enum grip_missed {
+    GRIP_MISSED_NOTHING,
+    GRIP_MISSED_SOME,    /* something was published that the origin's answer does not know of */
+    GRIP_MISSED_UNKNOWN, /* nobody knows what came after `after` */
+};
+
+/* Subscribes to what the instruction says instead of what was before. `after`: the client's
+ * Last-Event-ID, or empty: what came after it is on its way, where it is known and channels want
+ * that. */
+enum grip_missed grip_hold__subscribe(struct grip_hold *h, const struct grip_instruct *g,
+                                      const struct grip_place *place, struct slice after);
 /* "Grip-Last: …\n" lines of all channels with a prev-id. */
 void grip_hold__last(struct grip_hold *h, struct slice prefix, struct buf *out);
 /* What is known of the request is not needed for the response. */

@@ -148,10 +148,10 @@ void grip_poll__park(struct grip_hold *h, const struct grip_instruct *g)
     struct loop *loop = h->app->edge->loop;
     struct grip_poll *p = poll_new(h, g);
     struct grip_collect *c = h->collect;
-    bool has_missed;
+    enum grip_missed missed;
 
     grip_hold__subscriber(h, GRIP_HTTP_RESPONSE, c);
-    has_missed = grip_hold__subscribe(h, g, &c->place, SLICE_NONE);
+    missed = grip_hold__subscribe(h, g, &c->place, SLICE_NONE);
     grip_hold__state(h, GRIP_PARKED);
     h->poll = p;
     grip_hold__collect_free(h, c);
@@ -160,7 +160,7 @@ void grip_poll__park(struct grip_hold *h, const struct grip_instruct *g)
     grip_hold__count(h, GRIP_HOLD_RESPONSE);
     h->timer.due = on_timeout;
     timer_set(loop, &h->timer, loop_now(loop) + (int64_t)g->timeout_s * 1000);
-    if (has_missed)
+    if (missed == GRIP_MISSED_SOME)
         again(h);
 }
 

@@ -196,7 +196,7 @@ static void follow(struct grip_hold *h, const struct grip_instruct *g,
                    const struct grip_place *place, struct slice after)
 {
     const struct grip_channel *ch = sequenced(g);
-    bool has_missed;
+    enum grip_missed missed;
 
     keep_alive(h, g);
     if (g->hold == GRIP_HOLD_NONE) {
@@ -207,10 +207,11 @@ static void follow(struct grip_hold *h, const struct grip_instruct *g,
         end_unrecoverable(h, ch->name);
         return;
     }
-    has_missed = grip_hold__subscribe(h, g, place, after);
+    missed = grip_hold__subscribe(h, g, place, after);
     grip_hold__count(h, GRIP_HOLD_STREAM);
     grip_link__touch(h);
-    if (has_missed)
+    h->has_gap = missed == GRIP_MISSED_UNKNOWN;
+    if (missed == GRIP_MISSED_SOME)
         grip_link__fetch(h);
     else if (subscriber_is_paused(&h->sub) && reply_pending(h->reply) <= GRIP_HOLD_QUEUE)
         subscriber_resume(&h->sub);
@@ -228,6 +229,36 @@ static bool send_collected(struct grip_hold *h, const struct grip_instruct *g,
     return false;
 }
 
+static bool is_event_stream(struct slice head, const struct grip_instruct *g)
+{
+    const struct slice type = SLICE("Content-Type"), wanted = SLICE("text/event-stream");
+    struct slice name, value;
+
+    for (size_t i = 0; i < g->n_fields; i++)
+        if (slice_eq_nocase(g->fields[i].name, type))
+            return slice_eq_nocase(slice_sub(g->fields[i].value, 0, wanted.n), wanted);
+    while (!g->is_json && grip_field_next(&head, &name, &value))
+        if (slice_eq_nocase(name, type))
+            return slice_eq_nocase(slice_sub(value, 0, wanted.n), wanted);
+    return false;
+}
+
+/* An EventSource hears that something is missing, in place of nothing. */
+static void tell_gap(struct grip_hold *h, const struct grip_instruct *g,
+                     const struct grip_collect *c)
+{
+    CLEANUP(buf_done) struct buf event = {.max = SIZE_MAX};
+    struct blob *bytes, *chunked = NULL;
+
+    if (!is_event_stream(c->head, g))
+        return;
+    (void)buf_addf(&event, "event: gap\ndata: %.*s\n\n", SLICE_FMT(c->last_event_id));
+    bytes = blob_copy(buf_slice(&event));
+    (void)grip_stream__send(h, bytes, &chunked);
+    blob_unref(bytes);
+    blob_unref(chunked);
+}
+
 void grip_stream__open(struct grip_hold *h, const struct grip_instruct *g)
 {
     const bool is_relayed = h->state == GRIP_RELAYING;
@@ -243,6 +274,8 @@ void grip_stream__open(struct grip_hold *h, const struct grip_instruct *g)
     if (h->link)
         h->ops->trim(h->origin);
     follow(h, g, &c->place, c->last_event_id);
+    if (h->state == GRIP_OPEN && h->has_gap)
+        tell_gap(h, g, c);
     if (h->state == GRIP_OPEN && !h->link) {
         h->ops->release(h->origin);
         h->origin = NULL;

@@ -16,6 +16,7 @@ struct grip_channel {
     struct slice name; /* without the route's prefix */
     struct slice prev_id;
     bool has_prev_id;
+    bool recover; /* our extension: what the client missed since its Last-Event-ID comes first */
     struct grip_filters filters; /* those we know */
 };
 

@@ -89,6 +89,7 @@ static int read_channel(struct grip_instruct *g, const json_t *in, struct err_no
     if ((err = read_filters(&c, in, note)) < 0)
         return err;
     c.has_prev_id = c.prev_id.n > 0;
+    c.recover = json_is_true(json_object_get(in, "recover"));
     grip__add_channel(g, &c);
     return 0;
 }

@@ -60,6 +60,8 @@ static int read_channel(struct grip_instruct *g, struct slice element, struct er
             c.prev_id = grip__unquote(&g->memory, value);
         else if (slice_eq(name, SLICE("filter")))
             n_filters += grip__add_filter(&c.filters, grip__unquote(&g->memory, value));
+        else if (slice_eq(name, SLICE("recover")))
+            c.recover = true;
     }
     if (n_filters > GRIP_FILTERS_MAX)
         return BAD(note, "too many filters for channel '%.*s'", SLICE_FMT(c.name));

@@ -259,6 +259,60 @@ TEST(a_body_is_built_with_ids)
     peer_close(&client);
 }
 
+#define SSE "Content-Type: text/event-stream; charset=utf-8\nGrip-Hold: stream\n"
+#define EVENT(channel, id)                                                                         \
+    "{\"channel\":\"" channel "\",\"id\":\"" id                                                    \
+    "\",\"formats\":{\"http-stream\":{\"content\":\"" id ";\"}}}"
+
+TEST(an_event_source_hears_what_it_missed)
+{
+    publish(EVENT("a", "1"));
+    publish(EVENT("a", "2"));
+    publish(EVENT("a", "3"));
+    how.last_event_id = "1";
+    hold(&client, SSE "Grip-Channel: a; recover, b; recover\n", "hello;");
+    publish(EVENT("a", "4"));
+    expect_body(&client, "hello;2;3;4;");
+    peer_close(&client);
+    /* Only where the origin wants that. */
+    hold(&client, SSE "Grip-Channel: a\n", "hello;");
+    publish(EVENT("a", "5"));
+    expect_body(&client, "hello;5;");
+    peer_close(&client);
+    how.last_event_id = NULL;
+    hold(&client, SSE "Grip-Channel: a; recover\n", "hello;");
+    expect_body(&client, "hello;");
+    peer_close(&client);
+}
+
+TEST(an_event_source_hears_that_nobody_knows_what_it_missed)
+{
+    publish(EVENT("a", "1"));
+    how.last_event_id = "0";
+    hold(&client, SSE "Grip-Channel: a; recover\n", "hello;");
+    publish(EVENT("a", "2"));
+    expect_body(&client, "hello;event: gap\ndata: 0\n\n2;");
+    peer_close(&client);
+    hold(&client, "Grip-Hold: stream\nGrip-Channel: a; recover\n", "hello;");
+    expect_body(&client, "hello;");
+    peer_close(&client);
+}
+
+TEST(what_the_history_does_not_know_is_asked_of_the_link)
+{
+    publish(EVENT("a", "2"));
+    how.last_event_id = "0";
+    hold(&client, SSE "Grip-Channel: a; recover\nGrip-Link: </n>; rel=next\n", "hello;");
+    expect_asked("GET http://h/n\nGrip-Last: a; last-id=0\n");
+    origin_answers(calls[0], 200,
+                   "Grip-Hold: stream\nGrip-Channel: a; recover\nGrip-Link: </n>; rel=next\n",
+                   "1;2;");
+    publish(EVENT("a", "3"));
+    expect_body(&client, "hello;1;2;3;");
+    expect_asked("");
+    peer_close(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +331,9 @@ int main(void)
         FRESH(an_item_for_many_is_framed_once),
         FRESH(filters_decide_and_change),
         FRESH(a_body_is_built_with_ids),
+        FRESH(an_event_source_hears_what_it_missed),
+        FRESH(an_event_source_hears_that_nobody_knows_what_it_missed),
+        FRESH(what_the_history_does_not_know_is_asked_of_the_link),
     };
 
     return cmocka_run_group_tests_name("grip_stream", tests, NULL, NULL);

@@ -62,8 +62,9 @@ TEST(any_grip_field_or_the_json_type_instructs)
 
 TEST(a_response_hold_with_channels)
 {
-    (void)parse("Content-Type: text/plain\nGrip-Hold: response\nGrip-Channel: a, b;prev-id=1\n"
-                "GRIP-CHANNEL: c; filter=skip-self; filter=nope; filter=\"var-subst\", a\n");
+    (void)parse(
+        "Content-Type: text/plain\nGrip-Hold: response\nGrip-Channel: a, b;prev-id=1; recover\n"
+        "GRIP-CHANNEL: c; filter=skip-self; filter=nope; filter=\"var-subst\", a\n");
     assert_int_equal(g.hold, GRIP_HOLD_RESPONSE);
     assert_int_equal(g.timeout_s, 55);
     assert_int_equal(g.n_channels, 3);
@@ -71,6 +72,8 @@ TEST(a_response_hold_with_channels)
     assert_false(g.channels[0].has_prev_id);
     is(g.channels[1].prev_id, "1");
     assert_true(g.channels[1].has_prev_id);
+    assert_true(g.channels[1].recover);
+    assert_false(g.channels[0].recover);
     assert_int_equal(g.channels[2].filters.n, 2);
     assert_int_equal(g.channels[2].filters.ids[0], GRIP_FILTER_SKIP_SELF);
     assert_int_equal(g.channels[2].filters.ids[1], GRIP_FILTER_VAR_SUBST);
@@ -207,16 +210,17 @@ TEST(exposed_headers)
 
 TEST(a_json_instruction)
 {
-    (void)parse_json(
-        "{\"hold\":{\"mode\":\"stream\",\"channels\":[{\"name\":\"a\",\"prev-id\":\"1\","
-        "\"filters\":[\"skip-self\",\"x\"]}],\"timeout\":2,\"keep-alive\":{"
-        "\"content-bin\":\"a2E=\",\"timeout\":3},\"meta\":{\"user\":\"bob\"}},"
-        "\"response\":{\"code\":201,\"reason\":\"Made\",\"headers\":{\"X\":\"y\"},"
-        "\"body\":\"hi\"}}");
+    (void)parse_json("{\"hold\":{\"mode\":\"stream\",\"channels\":[{\"name\":\"a\",\"prev-id\":"
+                     "\"1\",\"recover\":true,"
+                     "\"filters\":[\"skip-self\",\"x\"]}],\"timeout\":2,\"keep-alive\":{"
+                     "\"content-bin\":\"a2E=\",\"timeout\":3},\"meta\":{\"user\":\"bob\"}},"
+                     "\"response\":{\"code\":201,\"reason\":\"Made\",\"headers\":{\"X\":\"y\"},"
+                     "\"body\":\"hi\"}}");
     assert_true(g.is_json);
     assert_int_equal(g.hold, GRIP_HOLD_STREAM);
     is(g.channels[0].name, "a");
     is(g.channels[0].prev_id, "1");
+    assert_true(g.channels[0].recover);
     assert_int_equal(g.channels[0].filters.n, 1);
     assert_int_equal(g.timeout_s, 5);
     is(g.keep_alive, "ka");
