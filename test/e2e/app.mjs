@@ -10,6 +10,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 export const LAB = join(here, 'apps/lab');
 export const ACTORS = join(here, 'apps/actors');
 export const CHAT = join(here, '../../examples/chat');
+export const FASTLY = join(here, 'apps/fastly');
 export const QUESTIONS = join(here, '../../examples/questions');
 
 /** A folder of its own with these files (path -> text), or a copy of a folder with these files changed; gone after the test. */
