@@ -410,6 +410,7 @@ static struct upstream_call *socket_connect(void *origin, struct slice fields,
                               .fields = fields,
                               .sign = has_grip(p) && !p->is_trusted,
                               .upgrade = true,
+                              .plain = p->is_plain,
                           },
                           ops, arg);
 }

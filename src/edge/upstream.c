@@ -563,7 +563,8 @@ static bool suits(const struct upstream_call *c)
 {
     const struct app_origin_target *t = target_of(c);
 
-    return !t->test && (!c->over_http || t->over_http) && (!c->upgrade || !t->over_http);
+    return !t->test && (!c->over_http || t->over_http) &&
+           (!c->upgrade || c->plain || !t->over_http);
 }
 
 /* The next target that is well; NULL: none. */
@@ -817,6 +818,7 @@ struct upstream_call *upstream_start(struct app *a, const struct upstream_reques
     c->sign = r->sign;
     c->upgrade = r->upgrade;
     c->over_http = r->over_http;
+    c->plain = r->plain;
     c->credit = UPSTREAM_WINDOW;
     c->late.due = on_late;
     list_add_tail(&u->calls, &c->in_upstreams);

@@ -47,6 +47,7 @@ struct upstream_request {
     /* "https://host:port", or empty: the targets of the route. A link to somewhere else. */
     struct slice direct;
     bool over_http; /* only targets that are; an upgrade goes only to the others */
+    bool plain;     /* an upgrade goes to any target, whatever it speaks otherwise */
     /* A WebSocket is asked for: method GET, no body. A Sec-WebSocket-Extensions among the fields is
      * sent as it is; Key and Version are ours. */
     bool upgrade;

@@ -99,7 +99,7 @@ struct upstream_call {
     struct buf kept;
     bool is_kept; /* kept is all of the body that came */
     bool is_body_over;
-    bool sign, upgrade, over_http;
+    bool sign, upgrade, over_http, plain;
 
     /* Where. */
     struct app_origin_target *direct; /* NULL: the route's */
