@@ -146,14 +146,15 @@ static void later_new(struct grip_socket *g, unsigned place, const struct channe
 static void with_channel(struct grip_socket *g, const struct channel_message *m)
 {
     CLEANUP(buf_done) struct buf name = {.max = SIZE_MAX / 2};
-    const struct subscribe how = {.filters = m->filters};
+    const struct subscribe how = {
+        .filters = m->filters, .after_id = m->after_id, .has_after_id = m->has_after_id};
 
     (void)buf_add(&name, g->channel_prefix);
     (void)buf_add(&name, m->channel);
-    if (m->type == CHANNEL_SUBSCRIBE)
-        (void)subscriber_add(&g->subscriber, buf_slice(&name), &how);
-    else
+    if (m->type == CHANNEL_UNSUBSCRIBE)
         (void)subscriber_remove(&g->subscriber, buf_slice(&name));
+    else if (subscriber_add(&g->subscriber, buf_slice(&name), &how) == -ERR_NOT_FOUND && m->has_gap)
+        send(g, GRIP_WS_TEXT, m->gap);
 }
 
 static void obey(struct grip_socket *g, const struct channel_message *m)

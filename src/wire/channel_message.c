@@ -42,6 +42,18 @@ static int read_channel(struct channel_message *m, const json_t *in, struct err_
     return found < 0 ? found : m->channel.n > 0 ? 0 : BAD(note, "there is no 'channel'");
 }
 
+static int read_recovery(struct channel_message *m, const json_t *in, struct err_note *note)
+{
+    const int after = read_string(m, in, "after", &m->after_id, note);
+    const int gap = read_string(m, in, "gap", &m->gap, note);
+
+    if (after < 0 || gap < 0)
+        return -ERR_SYNTAX;
+    m->has_after_id = after > 0;
+    m->has_gap = gap > 0;
+    return utf8_is_valid(m->gap) ? 0 : BAD(note, "'gap' is not UTF-8");
+}
+
 static int read_subscribe(struct channel_message *m, const json_t *in, struct err_note *note)
 {
     const json_t *const filters = json_object_get(in, "filters");
@@ -58,7 +70,7 @@ static int read_subscribe(struct channel_message *m, const json_t *in, struct er
             return BAD(note, "'filters' holds what is not a string");
         (void)grip__add_filter(&m->filters, grip__string(name));
     }
-    return read_channel(m, in, note);
+    return read_recovery(m, in, note) < 0 ? -ERR_SYNTAX : read_channel(m, in, note);
 }
 
 static int read_meta(struct channel_message *m, const json_t *in, struct err_note *note)

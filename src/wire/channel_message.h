@@ -23,8 +23,12 @@ struct channel_message {
     enum channel_message_type type;
     struct slice channel;        /* SUBSCRIBE, UNSUBSCRIBE; not empty, without the route's prefix */
     struct grip_filters filters; /* SUBSCRIBE; those we know */
-    struct slice name, value;    /* SET_META */
-    bool has_value;              /* false: the name is removed */
+    /* SUBSCRIBE, our extension: what was published after the item of this id is sent first; `gap`,
+     * a text for the client, when nobody knows any more what that was. */
+    struct slice after_id, gap;
+    bool has_after_id, has_gap;
+    struct slice name, value; /* SET_META */
+    bool has_value;           /* false: the name is removed */
     /* KEEP_ALIVE (without content: off) and SEND_DELAYED. */
     bool has_content;
     struct slice content;

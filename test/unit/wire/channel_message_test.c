@@ -56,6 +56,18 @@ TEST(subscriptions)
               "too many filters");
 }
 
+TEST(a_subscription_may_begin_in_the_past)
+{
+    (void)parse("{\"type\":\"subscribe\",\"channel\":\"a\"}");
+    assert_false(m.has_after_id || m.has_gap);
+    (void)parse("{\"type\":\"subscribe\",\"channel\":\"a\",\"after\":\"7\",\"gap\":\"\"}");
+    assert_true(m.has_after_id && m.has_gap);
+    is(m.after_id, "7");
+    is(m.gap, "");
+    refuse("{\"type\":\"subscribe\",\"channel\":\"a\",\"after\":7}", "'after' is not a string");
+    refuse("{\"type\":\"subscribe\",\"channel\":\"a\",\"gap\":{}}", "'gap' is not a string");
+}
+
 TEST(messages_without_fields)
 {
     assert_int_equal(parse("{\"type\":\"detach\"}")->type, CHANNEL_DETACH);
@@ -134,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(subscriptions),
+        cmocka_unit_test(a_subscription_may_begin_in_the_past),
         cmocka_unit_test(messages_without_fields),
         cmocka_unit_test(metadata),
         cmocka_unit_test(keep_alives),
