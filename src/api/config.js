@@ -2,9 +2,9 @@
 //
 //   --config PATH [--serve] [--pushpin] [--dev] [--env NAME] [--set OPTION KEY KIND TEXT]…
 //
-// PATH is an application (with --dev also a holdfast.toml, or a folder with nothing else), with --serve a holdfast.toml or (NAME.conf, or anything with --pushpin) a pushpin.conf; "" is no
-// file: the options say all. What is right becomes one JSON document for the gateway
-// (docs/configuration.md); what is wrong, lines that begin with FILE:LINE.
+// PATH is an application; with --dev also a holdfast.toml, or a folder with nothing else; with --serve a holdfast.toml or
+// (NAME.conf, or anything with --pushpin) a pushpin.conf. "" is no file: the options say all. What is right becomes one JSON
+// document for the gateway (docs/configuration.md); what is wrong, lines that begin with FILE:LINE.
 import { checkOptions, findHoldfast, readHoldfast, readSingle } from './config_holdfast.js';
 import { Problems } from './config_table.js';
 import { absolute } from './config_path.js';

@@ -63,7 +63,8 @@ class Conf {
     const preset = { rundir: 'run', ipc_prefix: 'pushpin-', libdir: '/usr/lib/pushpin' };
 
     if (name === 'ipc_prefix' && this.id !== undefined) return `p${this.id}-`;
-    return this.find(`global.${name}`)?.text ?? preset[name];
+    this.#asked.add(`global.${name}`);
+    return this.#values.get(`global.${name}`)?.text ?? preset[name];
   }
 
   bad({ where, text }, key, expected) {

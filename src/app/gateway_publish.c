@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <zmq.h>
 
 #include "app/gateway_paths.h"
 #include "base/enc.h"
@@ -10,7 +11,7 @@
 #include "io/loop.h"
 #include "wire/jwt.h"
 
-enum { TEXT_MAX = 64 << 20, ANSWER_MAX = 1 << 20, URL_MAX = 8192, TOKEN_S = 3600 };
+enum { TEXT_MAX = 64 << 20, ANSWER_MAX = 1 << 20, URL_MAX = 8192, TOKEN_S = 3600, ZMQ_MS = 5000 };
 
 static bool is_given(const struct options *o, enum option option)
 {
@@ -163,13 +164,14 @@ static int fill_item(const struct options *o, json_t *item, struct err_note *not
     return add_headers(o, response, note);
 }
 
-/* The request's body; freed with free(). NULL with a note. */
-static char *make_body(const struct options *o, struct err_note *note)
+/* The item, or with `wrapped` a request's body {"items": [item]}; freed with free(). NULL with a
+ * note. */
+static char *make_body(const struct options *o, bool wrapped, struct err_note *note)
 {
     json_t *item = json_object(), *body = json_pack("{s:[O]}", "items", item);
     char *text = NULL;
 
-    if (fill_item(o, item, note) >= 0 && !(text = json_dumps(body, JSON_COMPACT)))
+    if (fill_item(o, item, note) >= 0 && !(text = json_dumps(wrapped ? body : item, JSON_COMPACT)))
         (void)err_notef(note, -ERR_CONFIG, "the channel, the ids and the meta data must be UTF-8");
     json_decref(item);
     json_decref(body);
@@ -225,19 +227,29 @@ static int authorize(struct slice query, struct target *t, struct err_note *note
     return r;
 }
 
-static int find_target(const struct options *o, struct target *t, struct err_note *note)
+static const char *address_of(const struct options *o)
 {
     const char *to = options_find(o, OPT_PUB_TO), *spec = options_find(o, OPT_PUB_SPEC),
-               *grip = getenv("GRIP_URL"), *bearer = options_find(o, OPT_PUB_BEARER);
-    struct slice query = slice_str(to              ? to
-                                   : spec          ? spec
-                                   : grip && *grip ? grip
-                                                   : "http://localhost:5561");
-    struct slice base;
+               *grip = getenv("GRIP_URL");
+
+    return to ? to : spec ? spec : grip && *grip ? grip : "http://localhost:5561";
+}
+
+static bool is_zmq(const char *address)
+{
+    return slice_starts(slice_str(address), SLICE("tcp://")) ||
+           slice_starts(slice_str(address), SLICE("ipc://"));
+}
+
+static int find_target(const struct options *o, struct target *t, struct err_note *note)
+{
+    const char *bearer = options_find(o, OPT_PUB_BEARER);
+    struct slice query = slice_str(address_of(o)), base;
 
     if (!slice_starts(query, SLICE("http://")) && !slice_starts(query, SLICE("https://")))
         return err_notef(note, -ERR_CONFIG,
-                         "publish to \"%.*s\": expected an http:// or https:// URL",
+                         "publish to \"%.*s\": expected an http:// or https:// URL, or "
+                         "tcp://HOST:PORT or ipc://PATH of ZeroMQ",
                          SLICE_FMT(query));
     (void)slice_split(&query, '?', &base);
     while (base.n > 0 && base.p[base.n - 1] == '/')
@@ -303,12 +315,13 @@ static long post(struct target *t, const char *body, struct buf *answer, struct 
     return status;
 }
 
-static int run(const struct options *o, struct target *t, struct buf *answer, struct err_note *note)
+static int publish_http(const struct options *o, struct target *t, struct buf *answer,
+                        struct err_note *note)
 {
     char *body;
     long status;
 
-    if (find_target(o, t, note) < 0 || !(body = make_body(o, note)))
+    if (find_target(o, t, note) < 0 || !(body = make_body(o, true, note)))
         return EXIT_WRONG;
     status = post(t, body, answer, note);
     free(body);
@@ -316,6 +329,46 @@ static int run(const struct options *o, struct target *t, struct buf *answer, st
     if (status != 0 && status != 200)
         (void)err_notef(note, -ERR_OS, "the answer was %ld", status);
     return status == 200 ? EXIT_FINE : EXIT_FAILED;
+}
+
+/* --- ZeroMQ instead: "J" and the item, to a PULL socket --- */
+
+/* Nothing is sent before somebody has answered the connection, so that a wrong address shows. */
+static int push(void *socket, const char *address, const char *item, struct err_note *note)
+{
+    const int on = 1, ms = ZMQ_MS;
+    char *message;
+    int r;
+
+    (void)zmq_setsockopt(socket, ZMQ_IMMEDIATE, &on, sizeof on);
+    (void)zmq_setsockopt(socket, ZMQ_SNDTIMEO, &ms, sizeof ms);
+    (void)zmq_setsockopt(socket, ZMQ_LINGER, &ms, sizeof ms);
+    if (zmq_connect(socket, address) < 0)
+        return err_notef(note, -ERR_CONFIG, "publish to \"%s\": %s", address,
+                         zmq_strerror(zmq_errno()));
+    message = text_format("J%s", item);
+    r = zmq_send(socket, message, strlen(message), 0);
+    mem_free(message);
+    return r < 0 ? err_notef(note, -ERR_OS, "cannot publish to %s: nobody is there", address) : 0;
+}
+
+static int publish_zmq(const struct options *o, struct err_note *note)
+{
+    char *item = make_body(o, false, note);
+    void *context, *socket;
+    int r;
+
+    if (!item)
+        return EXIT_WRONG;
+    context = zmq_ctx_new();
+    socket = zmq_socket(context, ZMQ_PUSH);
+    r = push(socket, address_of(o), item, note);
+    (void)zmq_close(socket);
+    (void)zmq_ctx_term(context);
+    free(item);
+    if (r == 0)
+        puts("Published");
+    return r == 0 ? EXIT_FINE : r == -ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED;
 }
 
 int gateway_publish(const struct options *o)
@@ -328,7 +381,7 @@ int gateway_publish(const struct options *o)
     buf_init(&t.url, URL_MAX);
     buf_init(&t.authorization, URL_MAX);
     buf_init(&answer, ANSWER_MAX);
-    status = run(o, &t, &answer, &note);
+    status = is_zmq(address_of(o)) ? publish_zmq(o, &note) : publish_http(o, &t, &answer, &note);
     if (note.text[0])
         (void)fprintf(stderr, "holdfast: %s\n", note.text);
     buf_done(&answer);

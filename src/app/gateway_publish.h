@@ -1,4 +1,5 @@
-/* `holdfast publish`: one item to a gateway's control address, as pushpin-publish sends it. */
+/* `holdfast publish`: one item to a gateway's control address or ZeroMQ socket, as pushpin-publish
+ * sends it. */
 #ifndef APP_GATEWAY_PUBLISH_H
 #define APP_GATEWAY_PUBLISH_H
 

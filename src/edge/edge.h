@@ -79,7 +79,8 @@ struct app_origin_route {
     const char *path_beg;    /* bytes the path must begin with */
     uint32_t path_rem;       /* so many first bytes of the path are dropped */
     const char *replace_beg; /* path_beg is dropped, this put in front ("" just drops it) */
-    const char *as_host;     /* the host of the URI that links are resolved against */
+    const char *as_host;     /* the host of the request's URI from here on: of Host, unless the
+                                target has a host_field, and of links */
 
     const char *prefix;               /* put in front of every channel the origin names */
     const char *sig_iss;              /* NULL: app_origin's; "": requests are not signed */

@@ -60,7 +60,8 @@ test('publish says what it cannot send', () => {
   refuse(root, ['publish', 'c', '{}', '--patch', ...to], '--patch: expected a JSON array');
   refuse(root, ['publish', 'c', 'x', '-H', 'y', ...to], '--header y: expected NAME:VALUE');
   refuse(root, ['publish', 'c', 'x', '-M', 'y', ...to], '--meta y: expected NAME=VALUE');
-  refuse(root, ['publish', 'c', 'x', '--to', 'tcp://127.0.0.1:1'], 'expected an http:// or https:// URL');
+  refuse(root, ['publish', 'c', 'x', '--to', 'udp://127.0.0.1:1'], 'expected an http:// or https:// URL');
+  refuse(root, ['publish', 'c', 'x', '--to', 'tcp://nowhere'], 'publish to "tcp://nowhere": Invalid argument');
   const { status, stderr } = run(root, 'publish', 'c', 'x', ...to);
 
   assert.equal(status, 1);

@@ -142,13 +142,13 @@ test('--route stands for the file; ports are Pushpin\'s', () => {
 const GENERATED = (run) => `[global]
 include={libdir}/internal.conf
 rundir=${run}
-ipc_prefix=pushpin-
+ipc_prefix=
 port_offset=0
 stats_connection_ttl=120
 stats_connection_send=true
 
 [runner]
-services=condure,pushpin-proxy,pushpin-handler
+services=connmgr,proxy,handler
 http_port=7677
 logdir=${run}/log
 log_level=2
@@ -218,7 +218,7 @@ test('a pushpin.conf is read as it is', () => {
   assert.equal(app.websocket.compression, false);
   assert.equal(grip.max_body_size, 65536);
   assert.equal(grip.id_cache_ms, 60000);
-  assert.deepEqual(grip.zmq.stats, [`ipc://${at}/pushpin-stats`]);
+  assert.deepEqual(grip.zmq.stats, [`ipc://${at}/stats`]);
   assert.deepEqual([grip.zmq.pull, grip.zmq.command, grip.zmq.ipc_file_mode], [['tcp://127.0.0.1:5562'], 'tcp://127.0.0.1:5564', 0o777]);
 });
 
