@@ -215,7 +215,7 @@ function complete(settings, apps, { dev, problems }) {
 }
 
 // Routes on the command line and no file: Pushpin's ports, and a log for people.
-const bareTree = () => fromValue({ listen: [{ port: 7999 }], control: '127.0.0.1:5561', log: { format: 'text' } }, '--routes');
+const bareTree = () => fromValue({ listen: [{ port: 7999 }], control: '127.0.0.1:5561', log: { format: 'text' }, websocket: { compression: false } }, '--routes');
 
 function readTree(path, sets, { pushpin, problems }) {
   const command = Object.fromEntries(sets.filter(({ key }) => key.startsWith('pushpin.')).map(({ key, text }) => [key.slice('pushpin.'.length), text]));

@@ -287,6 +287,7 @@ export function parsePushpin(path, { problems, command = {} }) {
   const offset = command.id === undefined ? conf.number('global.port_offset')?.value ?? 0 : Number(command.id) * 10;
 
   readListeners(conf, tree, folderOf(path), command.port);
+  tree.set('websocket.compression', false, tree.root.where);
   copyRows(conf, tree);
   readPublishing(conf, tree, offset);
   readLevel(conf, tree, command.loglevel);

@@ -57,6 +57,7 @@ export class Asked {
 export class Origin {
     #server;
     #waiting = [];
+    #sockets = new Set(); // upgraded ones, too
     #wake = () => {};
     port = 0;
 
@@ -71,6 +72,10 @@ export class Origin {
             for await (const part of request) parts.push(part);
             self.#waiting.push(new Asked(request, Buffer.concat(parts), response));
             self.#wake();
+        });
+        self.#server.on('connection', (socket) => {
+            self.#sockets.add(socket);
+            socket.on('close', () => self.#sockets.delete(socket));
         });
         self.#server.keepAliveTimeout = 60_000;
         await new Promise((resolve, reject) => {
@@ -111,7 +116,7 @@ export class Origin {
     }
 
     close() {
-        this.#server.closeAllConnections();
+        for (const socket of this.#sockets) socket.destroy();
         return new Promise((resolve) => this.#server.close(resolve));
     }
 }
