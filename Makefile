@@ -4,6 +4,7 @@
 #   make questions                 builds all and starts the question-and-answer board
 #   make test     every test        make bench    the comparison with other servers
 #   make fuzz     fuzz for minutes  make lint     layout, layers, ban list
+#   make tsan     the tests where threads meet, with ThreadSanitizer
 #   make bench-scale                what very many connections cost
 #   make install  DESTDIR and PREFIX as usual; PUSHPIN=1 adds the name `pushpin` (docs/grip.md)
 #
@@ -13,7 +14,7 @@ APP ?= examples/chat
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
-.PHONY: all run questions test bench bench-scale fuzz lint format install packages clean FORCE
+.PHONY: all run questions test bench bench-scale fuzz tsan lint format install packages clean FORCE
 all: $(B)/.configured
 	@ninja -C $(B) holdfast holdfast-worker
 
@@ -35,6 +36,9 @@ bench: all
 bench-scale: all
 	@meson compile -C $(B) load
 	@node test/bench/scale.mjs $(ARGS)
+
+tsan: all test-packages test/node_modules/.package-lock.json
+	@tools/tsan $(B)
 
 fuzz: fuzz-packages node_modules/.package-lock.json
 	@tools/fuzz $(FUZZ_SECONDS)

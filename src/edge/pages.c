@@ -48,12 +48,12 @@ static struct app_stats app_snapshot(const struct app *a)
     s.actors = a->actors.n;
     s.alarms = a->alarms.by_actor.count;
     if (v) {
-        const int state = v->state;
+        const int state = atomic_load(&v->state);
 
         s.worker_asleep = state == FLEET_ASLEEP;
         s.worker_starting = state == FLEET_STARTING;
         s.worker_running = state == FLEET_RUNNING;
-        s.worker_starts = v->starts;
+        s.worker_starts = atomic_load(&v->starts);
     }
     return s;
 }
@@ -305,11 +305,12 @@ static bool is_own_page(const struct exchange *x)
 static void put_worker(struct buf *b, const struct edge *e, const struct fleet_view *v)
 {
     static const char *const names[] = {"asleep", "starting", "running"};
-    const int pid = v->pid;
+    const int pid = atomic_load(&v->pid), state = atomic_load(&v->state);
+    const unsigned starts = atomic_load(&v->starts);
+    const int64_t since = atomic_load(&v->since_ms);
 
     (void)buf_addf(b, "\"worker\":{\"state\":\"%s\",\"pid\":%d,\"starts\":%u,\"uptime_ms\":%lld}",
-                   names[v->state], pid, v->starts,
-                   pid ? (long long)(loop_now(e->loop) - v->since_ms) : 0ll);
+                   names[state], pid, starts, pid ? (long long)(loop_now(e->loop) - since) : 0ll);
 }
 
 static void answer_dev(struct survey *s)
@@ -334,7 +335,7 @@ static void answer_dev(struct survey *s)
 static void kill_worker(struct app *a, struct exchange *x)
 {
     const struct fleet_view *v = fleet_view(a->edge->siblings[0]->fleet, a->index);
-    const int pid = v->state == FLEET_RUNNING ? v->pid : 0;
+    const int pid = atomic_load(&v->state) == FLEET_RUNNING ? atomic_load(&v->pid) : 0;
     char text[64];
     int n;
 

@@ -1,5 +1,7 @@
 #include "edge/admit.h"
 
+#include <pthread.h>
+
 #include "io/stream.h"
 #include "lib/test.h"
 
@@ -43,10 +45,43 @@ TEST(an_ipv6_network_is_one_client)
     admit_close(a);
 }
 
+static void *come_and_go(void *arg)
+{
+    struct admit *a = arg;
+    const struct stream_address one = v4(1);
+
+    for (int i = 0; i < 10000; i++)
+        if (admit_enter(a, &one))
+            admit_leave(a, &one);
+    admit_close(a);
+    return NULL;
+}
+
+TEST(edges_share_the_places)
+{
+    struct admit *a = admit_new(1), *shared = admit_share(a);
+    const struct stream_address one = v4(1);
+    pthread_t threads[3];
+
+    assert_true(admit_enter(a, &one));
+    assert_false(admit_enter(shared, &one));
+    admit_leave(shared, &one);
+    admit_close(shared);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, admit_share(a)), 0);
+    for (int i = 0; i < 3; i++)
+        (void)pthread_join(threads[i], NULL);
+    assert_true(admit_enter(a, &one));
+    admit_leave(a, &one);
+    admit_close(a);
+    assert_null(admit_share(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_address_has_its_places),
+        cmocka_unit_test(edges_share_the_places),
         cmocka_unit_test(an_ipv6_network_is_one_client),
     };
 
