@@ -199,6 +199,19 @@ export function readServer(server, folder, service = {}) {
   };
 }
 
+const byName = (over, own, name) => [...over.filter((one) => !own.some((other) => name(other) === name(one))), ...own];
+
+/** What a table says over what is said already: backends and stores of the same name are replaced. Either may be undefined. */
+export function overServer(over, own) {
+  if (!over || !own) return own ?? over;
+  const stores = ['config_stores', 'secret_stores', 'kv_stores'].map((kind) => [kind, { ...over.fastly[kind], ...own.fastly[kind] }]);
+
+  return {
+    fastly: { ...over.fastly, backends: byName(over.fastly.backends, own.fastly.backends, ({ name }) => name), ...Object.fromEntries(stores) },
+    routes: byName(over.routes, own.routes, ({ id }) => id),
+  };
+}
+
 // Where the CLI would have its Pushpin take what is published; the settings of [holdfast] are stronger.
 function readPushpin(server, holdfast) {
   const table = server.table('pushpin');

@@ -1,6 +1,6 @@
 // holdfast.toml: what `holdfast serve` runs. docs/configuration.md is its reference.
 import { parseDotenv } from './config_dotenv.js';
-import { FASTLY_FILE, readFastly, readServer } from './config_fastly.js';
+import { FASTLY_FILE, overServer, readFastly, readServer } from './config_fastly.js';
 import { originOf, readGrip, readOrigin } from './config_origin.js';
 import { absolute, baseName, folderOf, join, kindOf, readText, shown } from './config_path.js';
 import { parsePushpin } from './config_pushpin.js';
@@ -62,7 +62,7 @@ function manifestOf(app, holdfast) {
       durable_objects: durable_objects.map(({ where, ...one }) => one),
       classes,
       services: services.map(({ where, ...one }) => one),
-      server,
+      server: server && { ...server, fastly: { ...server.fastly, secret_stores: {} } }, // no secrets in what is built
       assets: assets && { ...assets, directory: 'assets' },
       script: 'worker.js',
       map: 'worker.js.map',
@@ -142,7 +142,7 @@ function findApp(table, name, env, folder, options) {
 }
 
 // Fastly's backends and stores: a `fastly` table, over the given.
-const serverOf = (table, folder, over) => (table.has('fastly') ? readServer(table.table('fastly'), folder) : over);
+const serverOf = (table, folder, over) => (table.has('fastly') ? overServer(over, readServer(table.table('fastly'), folder)) : over);
 
 // One [[app]]: what it says over what the application's own files say. origin: what [origin] says for all.
 function readOne(table, settings, origin, folder, options) {
@@ -158,7 +158,7 @@ function readOne(table, settings, origin, folder, options) {
     store: readStore(table.table('store'), base.store),
     routes: routesOf(table),
     origin: readOrigin(table.table('origin'), folder, origin.options),
-    server: serverOf(table, folder, found?.app.server ?? base.server),
+    server: serverOf(table, folder, overServer(found?.app.server, base.server)),
   };
   const vars = varsOf(table, folder);
 

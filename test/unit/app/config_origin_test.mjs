@@ -359,3 +359,19 @@ test('the entry of a fastly.toml is where people have it, or as [holdfast] says'
   writeFileSync(`${at}/fastly.toml`, 'name = "a"\n[holdfast]\nmain = "no.js"\n[local_server.backends.x]\nurl = "ftp://a"\n');
   refuse(at, ['.'], 'fastly.toml:3: holdfast.main: there is no file no.js', 'fastly.toml:5: local_server.backends.x.url: expected an http:// or https:// URL');
 });
+
+test('[app.fastly] is over the application\'s own, and secrets stay out of what is built', () => {
+  const at = folder({
+    'fastly.toml': 'name = "a"\n[local_server.backends.x]\nurl = "http://a:1"\n[local_server.backends.y]\nurl = "http://b:2"\n[[local_server.secret_stores.s]]\nkey = "k"\ndata = "v"\n',
+    'index.js': '',
+    'h.toml': '[[app]]\npath = "."\n[app.fastly.backends.x]\nurl = "http://c:3"\n[app.fastly.config_stores.words]\nformat = "inline-toml"\ncontents = { a = "b" }\n',
+  });
+  const { manifest } = read(at, '.');
+  const { apps: [app] } = read(at, 'h.toml', '--serve');
+
+  assert.deepEqual(manifest.app.server.fastly.secret_stores, {});
+  assert.deepEqual(app.start.fastly.backends.map(({ name, url }) => [name, url]), [['y', 'http://b:2'], ['x', 'http://c:3']]);
+  assert.deepEqual(app.start.fastly.config_stores, { words: { a: 'b' } });
+  assert.deepEqual(app.start.fastly.secret_stores, { s: { k: { data: 'v' } } });
+  assert.deepEqual(app.origin.routes.map(({ id, targets }) => [id, targets[0].port]), [['y', 2], ['x', 3]]);
+});
