@@ -294,3 +294,48 @@ test('a built bundle is read without its sources', () => {
   assert.deepEqual(app.start.durable.classes, [{ name: 'Room', key: 'b-Room', sqlite: true }]);
   refuse(folder({ 'holdfast.json': '{"holdfast": 99}' }), ['.'], 'build it again');
 });
+
+// --- a holdfast.toml in dev --------------------------------------------------------------------------------------------------------
+
+const SEVERAL = {
+  'holdfast.toml': '[[app]]\npath = "one"\n[[app]]\npath = "two"\nhosts = ["two.test"]\n',
+  'one/wrangler.toml': 'main = "i.js"\ncompatibility_date = "2025-01-01"\n',
+  'one/i.js': ENTRY,
+  'one/.dev.vars': 'SECRET=s\n',
+  'two/wrangler.toml': 'main = "i.js"\ncompatibility_date = "2025-01-01"\n',
+  'two/i.js': ENTRY,
+};
+
+test('dev runs the applications of a folder that has only a holdfast.toml', () => {
+  const at = folder(SEVERAL);
+
+  for (const name of ['.', 'holdfast.toml']) {
+    const { apps: [one, two] } = read(at, name, '--dev');
+
+    assert.deepEqual([one.name, two.name], ['one', 'two']);
+    assert.deepEqual(two.routes, [{ host: 'two.test', path: null }]);
+    assert.equal(one.start.dev, true);
+    assert.equal(one.limits.drain_ms, 0);
+    assert.equal(one.state, `${at}/.holdfast/one`);
+    assert.ok(one.watch.includes(`${at}/holdfast.toml`));
+    assert.deepEqual(one.start.bindings, [{ type: 'text', name: 'SECRET', value: 's' }]);
+  }
+});
+
+test('an application of the folder itself comes before its holdfast.toml', () => {
+  const at = folder({ ...SEVERAL, 'wrangler.toml': 'name = "own"\nmain = "one/i.js"\ncompatibility_date = "2025-01-01"\n' });
+
+  assert.deepEqual(read(at, '.', '--dev').apps.map(({ name }) => name), ['own']);
+});
+
+test('files of stores are watched', () => {
+  const at = folder({
+    'fastly.toml': 'name = "x"\n[local_server.kv_stores]\npage = [{ key = "a", file = "page/a.html" }]\n',
+    'src/index.js': 'addEventListener("fetch", () => {});',
+    'page/a.html': 'A',
+  });
+  const { apps: [app] } = read(at, '.', '--dev');
+
+  assert.ok(app.watch.includes(`${at}/page/a.html`));
+  assert.deepEqual(app.start.fastly.kv_stores.page.a, { base64: 'QQ==' });
+});
