@@ -36,7 +36,7 @@ struct upstream_response; /* upstream.h: status, reason, head */
 
 enum {
     GRIP_HOLD_BODY = 100000,
-    GRIP_HOLD_QUEUE = 256 << 10,
+    GRIP_HOLD_QUEUE = 128 << 10,
     GRIP_HOLD_CHANNELS = 20,
     GRIP_HOLD_CALLS = 64,
     GRIP_HOLD_AGAIN = 100,
@@ -66,7 +66,8 @@ struct grip_origin_ops {
     void (*attach)(struct upstream_call *c, const struct upstream_ops *ops, void *arg);
     void (*credit)(struct upstream_call *c, size_t n);
     void (*cancel)(struct upstream_call *c);
-    /* again() will not be asked for any more: the kept request may be freed (a stream is open). */
+    /* again() will not be asked for any more (a stream is open): the kept request may be freed, and
+     * grip_hold_start.uri with it. */
     void (*trim)(void *origin);
     /* Neither will fetch(). */
     void (*release)(void *origin);
@@ -82,7 +83,7 @@ struct grip_hold_start {
     struct upstream_call *take_call;
     const struct upstream_response *response; /* its subs are kept; the rest is copied */
 
-    /* Borrowed as long as origin. */
+    /* Borrowed as long as origin, uri until trim(). */
     struct slice uri; /* of the request as the origin got it, absolute: links are relative to it */
     struct slice prefix; /* of the route's channels */
     const void *route;   /* who it is: holds of one route may share the fetch of a link */

@@ -217,10 +217,21 @@ static struct upstream_call *hold_fetch(void *origin, const struct grip_fetch *f
         ops, arg);
 }
 
+/* Of thousands of open streams, only what their links need is kept. */
 static void hold_trim(void *origin)
 {
     struct proxied *p = origin;
+    const size_t host = p->host.n, uri = p->uri.n;
+    char *text = mem_new(host + uri);
 
+    if (host)
+        memcpy(text, p->host.p, host);
+    memcpy(text + host, p->uri.p, uri);
+    mem_free(p->text);
+    p->text = text;
+    p->host = slice_make(text, host);
+    p->uri = slice_make(text + host, uri);
+    p->method = p->path = p->fields = SLICE_NONE;
     buf_done(&p->body);
 }
 

@@ -2,7 +2,10 @@
 // shows more than the unit tests of edge/grip_*).
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import test from 'node:test';
+import { until } from '../lib/holdfast.mjs';
 import { Origin, gateway, pair } from '../lib/origin.mjs';
 import { Peer } from '../lib/peer.mjs';
 
@@ -294,4 +297,80 @@ test('clients that do not read do not hold up the others', async (t) => {
     slow.resume();
     await both.server.publish(stream('a', 'end'));
     await hears(fast, 'end');
+});
+
+test('an event source that comes back hears what it missed', async (t) => {
+    const both = await pair(t);
+    const headers = { 'Content-Type': 'text/event-stream', 'Grip-Hold': 'stream', 'Grip-Channel': 'news; recover' };
+    const event = (id) => stream('news', `id: ${id}\ndata: ${id}\n\n`, { id });
+    const client = await ask(t, both, headers, ':hello\n\n');
+
+    await held(both.server, 'stream', 1);
+    await both.server.publish(event('1'));
+    await client.head();
+    await hears(client, ':hello\n\nid: 1\ndata: 1\n\n');
+    client.close();
+    await both.server.publish(event('2'), event('3'));
+    const request = (id) => `GET / HTTP/1.1\r\nHost: h\r\nLast-Event-ID: ${id}\r\n\r\n`;
+    const back = await ask(t, both, headers, ':hello\n\n', request('1'));
+
+    await back.head();
+    await hears(back, ':hello\n\nid: 2\ndata: 2\n\nid: 3\ndata: 3\n\n');
+    const late = await ask(t, both, headers, ':hello\n\n', request('0'));
+
+    await late.head();
+    await hears(late, ':hello\n\nevent: gap\ndata: 0\n\n');
+});
+
+/** n held streams: sockets that count what they hear and keep its end. */
+async function streams(t, both, n) {
+    const clients = [];
+
+    for (let i = 0; i < n; i++) {
+        const socket = connect({ port: both.server.port, host: '127.0.0.1' }, () => socket.write(GET));
+        const client = { socket, heard: 0, tail: '' };
+
+        socket.on('data', (bytes) => {
+            client.heard += bytes.length;
+            client.tail = (client.tail + bytes.toString('latin1', Math.max(0, bytes.length - 20))).slice(-20);
+        });
+        socket.on('error', () => {});
+        clients.push(client);
+        (await both.origin.next()).answer(200, STREAM, 'open');
+    }
+    t.after(() => clients.forEach(({ socket }) => socket.destroy()));
+    await held(both.server, 'stream', n);
+    return clients;
+}
+
+test('a thousand streams outlive their origin', async (t) => {
+    const both = await pair(t);
+    const clients = await streams(t, both, 1000);
+
+    await both.origin.close();
+    for (let i = 0; i < 10; i++) await both.server.publish(stream('a', `item ${i}`));
+    await until('all have heard all', () => clients.every(({ tail }) => tail.endsWith('item 9\r\n')));
+    await held(both.server, 'stream', 1000);
+});
+
+test('a flood costs no memory for clients that do not read', async (t) => {
+    const CLIENTS = 20, ITEMS = 4000, SIZE = 5000;
+    const both = await pair(t);
+    const clients = await streams(t, both, CLIENTS);
+    const memory = () => Number(readFileSync(`/proc/${both.server.pid}/statm`, 'utf8').split(' ')[1]) * 4096;
+    const items = Array.from({ length: 100 }, () => stream('a', 'x'.repeat(SIZE)));
+    const before = memory();
+
+    clients.forEach(({ socket }) => socket.pause());
+    for (let i = 0; i < ITEMS / items.length; i++)
+        await until('items are taken', async () => (await both.server.publish(...items)).status === 200);
+    // 20 MB for each; frames are shared, and what waits is bounded.
+    assert.ok(memory() - before < 100 << 20, `${memory() - before} bytes`);
+    await held(both.server, 'stream', CLIENTS);
+    clients.forEach(({ socket }) => socket.resume());
+    await until('all hear again', async () => {
+        await both.server.publish(stream('a', 'end'));
+        return clients.every(({ tail }) => tail.endsWith('end\r\n'));
+    });
+    assert.ok(clients.every(({ heard }) => heard < ITEMS * SIZE));
 });
