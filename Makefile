@@ -28,7 +28,7 @@ test: all test-packages test/node_modules/.package-lock.json
 	@meson test -C $(B) --print-errorlogs
 	@if [ -x test/run ]; then HOLDFAST=$(abspath $(B))/holdfast test/run $(ARGS); fi
 
-bench: all
+bench: all bench-packages
 	@[ -d test/bench/node_modules ] || npm --prefix test/bench \
 	    $(if $(wildcard test/bench/package-lock.json),ci,install --no-package-lock) --no-audit --no-fund
 	@node test/bench/run.mjs $(ARGS)

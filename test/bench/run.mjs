@@ -1,7 +1,7 @@
 // make bench: Holdfast beside workerd, Bun and ws, in one run on one machine. Prints a table; decides nothing.
 //
-//   node run.mjs [--only echo,broadcast,json,deflate,latency,idle] [--servers holdfast,workerd,bun,ws] [--seconds 5] [--rounds 3]
-//                  [--connections 100] [--listeners 1000] [--idle 10000] [--json FILE]
+//   node run.mjs [--only echo,broadcast,fanout,json,deflate,latency,connect,idle] [--servers holdfast,workerd,bun,ws,nchan] [--seconds 5]
+//                  [--rounds 3] [--connections 100] [--listeners 1000] [--crowd 10000] [--idle 10000] [--json FILE]
 //
 // CPU of a server is user and system time of all its processes, children that ended included, over the messages that the
 // load received. Each figure is the median of the rounds, in which the servers take turns.
@@ -17,12 +17,13 @@ import { table } from './table.mjs';
 
 const { values: options } = parseArgs({
     options: {
-        only: { type: 'string', default: 'echo,broadcast,json,deflate,latency,idle' },
-        servers: { type: 'string', default: 'holdfast,workerd,bun,ws' },
+        only: { type: 'string', default: 'echo,broadcast,fanout,json,deflate,latency,connect,idle' },
+        servers: { type: 'string', default: 'holdfast,workerd,bun,ws,nchan' },
         seconds: { type: 'string', default: '5' },
         rounds: { type: 'string', default: '3' },
         connections: { type: 'string', default: '100' },
         listeners: { type: 'string', default: '1000' },
+        crowd: { type: 'string', default: '10000' },
         idle: { type: 'string', default: '10000' },
         json: { type: 'string' },
     },
@@ -30,16 +31,19 @@ const { values: options } = parseArgs({
 const here = fileURLToPath(new URL('.', import.meta.url));
 const only = options.only.split(',');
 const names = options.servers.split(',');
-const [seconds, rounds, connections, listeners, idle] = [
-    options.seconds, options.rounds, options.connections, options.listeners, options.idle,
+const [seconds, rounds, connections, listeners, crowd, idle] = [
+    options.seconds, options.rounds, options.connections, options.listeners, options.crowd, options.idle,
 ].map(Number);
 const results = [];
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const medianOf = (list, key) => median(list.map((one) => one[key]));
 
+/** So many connections, as far as the limit on open files allows: workerd opens two for each. */
+const atMost = (n, name) => Math.min(n, Math.floor(openFiles() / (name === 'workerd' ? 2.2 : 1.1)));
+
 /** One server, one load, one round: CPU and times a message. */
-async function talk(server, mode, path, count, more) {
+async function talk(server, mode, path, typeof count === 'function' ? count(name) : count, more) {
     const load = await Load.start(server.url(path), { mode, connections: count, seconds, ...more });
 
     try {
@@ -70,7 +74,7 @@ async function talkAll(row, mode, path, count, more = {}) {
             const server = await servers[name]();
 
             try {
-                rows[name].push(await talk(server, mode, path, count, more));
+                rows[name].push(await talk(server, mode, path, typeof count === 'function' ? count(name) : count, more));
             } finally {
                 await server.stop();
             }
@@ -85,9 +89,42 @@ async function talkAll(row, mode, path, count, more = {}) {
     results.push({ row, servers: Object.fromEntries(names.map((name) => [name, figuresOf(name)])) });
 }
 
+/** Connections that one after the other open and stay: 64 handshakes are under way at a time. */
+async function connectOnce(name) {
+    const server = await servers[name]();
+    const held = [];
+
+    try {
+        // The first ones pay for what is started once.
+        held.push(await Load.start(server.url('echo/%d'), { mode: 'idle', connections: 100, rooms: 50 }));
+        await held[0].heard('open');
+        const before = cpuSeconds(server.pid);
+
+        held.push(await Load.start(server.url('echo/%d'), { mode: 'idle', connections: listeners * 4, rooms: 50 }));
+        const { seconds: took } = await held[1].heard('open');
+
+        return { us: ((cpuSeconds(server.pid) - before) / (listeners * 4)) * 1e6, rate: (listeners * 4) / took };
+    } finally {
+        for (const load of held) await load.stop();
+        await server.stop();
+    }
+}
+
+async function connectAll() {
+    const rows = Object.fromEntries(names.map((name) => [name, []]));
+
+    for (let round = 0; round < rounds; round++) for (const name of names) rows[name].push(await connectOnce(name));
+    const figuresOf = (name) => ({
+        us: medianOf(rows[name], 'us'),
+        rate: medianOf(rows[name], 'rate'),
+        ...(rows.holdfast && { ratio: median(rows[name].map((figure, i) => rows.holdfast[i].us / figure.us)) }),
+    });
+
+    results.push({ row: 'connect', servers: Object.fromEntries(names.map((name) => [name, figuresOf(name)])) });
+}
+
 /**
- * Memory of `idle` connections in 50 rooms, less that of the first hundred: what each further one costs. workerd opens two
- * files for a connection, so it gets as many as the limit on open files allows.
+ * Memory of `idle` connections in 50 rooms, less that of the first hundred: what each further one costs.
  */
 async function idleAll() {
     const figures = {};
@@ -95,7 +132,7 @@ async function idleAll() {
 
     for (const name of names) {
         const server = await servers[name]();
-        const count = Math.min(idle, Math.floor(openFiles() / (name === 'workerd' ? 2.2 : 1.1)));
+        const count = atMost(idle, name);
         const held = [];
 
         try {
@@ -138,10 +175,12 @@ function prepare() {
 prepare();
 if (only.includes('echo')) await talkAll('echo', 'echo', 'echo/0', connections);
 if (only.includes('broadcast')) await talkAll('broadcast', 'broadcast', 'room/0', listeners);
+if (only.includes('fanout')) await talkAll('fanout', 'broadcast', 'room/0', (name) => atMost(crowd, name));
 if (only.includes('json')) await talkAll('json', 'broadcast', 'room/0', listeners, { size: 1024, json: 1 });
 if (only.includes('deflate')) await talkAll('deflate', 'broadcast', 'room/0', listeners, { size: 1024, json: 1, deflate: 1 });
 if (only.includes('latency')) await talkAll('latency', 'echo', 'echo/0', 1);
+if (only.includes('connect')) await connectAll();
 if (only.includes('idle')) await idleAll();
 
-console.log(table(results, { connections, listeners, idle, seconds, rounds }));
+console.log(table(results, { connections, listeners, crowd: atMost(crowd), idle, seconds, rounds }));
 if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);

@@ -2,7 +2,8 @@
 // {pid, url(path), atRest(), stop()}. atRest() waits until nothing more is going to be freed or put to sleep.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -67,6 +68,15 @@ async function start(program, args, port, { control = false, env = {}, rest, don
     };
 }
 
+/** A port that was free a moment ago, for a server that cannot choose one. */
+const freePort = () => new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+        const { port } = probe.address();
+
+        probe.close(() => resolve(port));
+    });
+});
+
 const readyPort = (line) => line.match(/^ready http:\/\/127\.0\.0\.1:(\d+)/)?.[1];
 
 /** Until only the gateway is left, then a little longer. */
@@ -96,6 +106,20 @@ export const servers = {
         const program = programOf('bun/bin/bun.exe', '@oven/bun-linux-x64/bin/bun', '@oven/bun-linux-aarch64/bin/bun');
 
         return start(program, [join(here, 'peers/bun.js')], readyPort);
+    },
+    async nchan() {
+        const folder = mkdtempSync(join(tmpdir(), 'holdfast-nchan-'));
+        const port = await freePort();
+        const text = readFileSync(join(here, 'peers/nchan.conf'), 'utf8').replaceAll('FOLDER', folder).replaceAll('PORT', port);
+
+        if (!existsSync('/usr/sbin/nginx')) throw new Error('nchan: there is no nginx (apt-get install libnginx-mod-nchan), or leave it out: --servers');
+        // Its worker may write in the folder, whoever it runs as.
+        writeFileSync(join(folder, 'nginx.conf'), process.getuid() === 0 ? `user root;\n${text}` : text);
+        // nginx does not say when it is ready: somebody who asks until it answers does.
+        const asks = `/usr/sbin/nginx -e stderr -p ${folder} -c ${folder}/nginx.conf & trap "kill $!" TERM
+            until (exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; do kill -0 $! || exit 1; sleep 0.05; done; echo ready http://127.0.0.1:${port}; wait $!; wait $!`;
+
+        return start('bash', ['-c', asks], readyPort, { done: () => rmSync(folder, { recursive: true, force: true }) });
     },
     ws() {
         require.resolve('ws');

@@ -5,10 +5,12 @@ import { cpus } from 'node:os';
 const TITLES = {
     echo: ({ connections }) => `Echo, ${connections} connections, 64 bytes (Holdfast, workerd: a Durable Object)`,
     broadcast: ({ listeners }) =>
-        `Broadcast to ${listeners} connections, 64 bytes (Holdfast, workerd, ws: a loop; Bun: its native publish)`,
+        `Broadcast to ${listeners} connections, 64 bytes (Holdfast, workerd, ws: a loop; Bun: its native publish; nchan: a channel)`,
+    fanout: ({ crowd }) => `The same to ${crowd} connections`,
     json: ({ listeners }) => `Broadcast of 1 KB of JSON to ${listeners} connections`,
     deflate: ({ listeners }) => `The same to ${listeners} connections that offered permessage-deflate`,
     latency: () => 'Round trip of one connection, 64 bytes',
+    connect: ({ listeners }) => `${listeners * 4} WebSockets that open and stay`,
     idle: ({ idle }) => `Idle connections, ${idle} (Holdfast, workerd: hibernated in 50 Durable Objects)`,
 };
 const fixed = (digits) => (value) => value.toFixed(digits);
@@ -17,6 +19,8 @@ const CPU = ['server CPU µs/message', 'us', fixed(2)];
 const COLUMNS = {
     echo: [CPU, ['messages/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]],
     broadcast: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
+    fanout: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
+    connect: [['server CPU µs/connection', 'us', fixed(1)], ['connections/s', 'rate', count]],
     json: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
     deflate: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)], ['compressed', 'packed', fixed(2)]],
     latency: [['p50 µs', 'p50', fixed(1)], ['p99 µs', 'p99', fixed(1)], ['server CPU µs/message', 'us', fixed(2)]],
