@@ -28,6 +28,7 @@
 #include "edge/relay.h"
 #include "edge/roster.h"
 #include "edge/settings.h"
+#include "edge/statistics.h"
 #include "edge/target.h"
 #include "edge/upstream.h"
 #include "edge/woh.h"
@@ -789,6 +790,7 @@ static int add_routes(struct edge *e, const struct edge_options *o, struct err_n
 
 static void edge_done(struct edge *e)
 {
+    statistics_close(e);
     zeromq_free(e->zeromq);
     for (size_t i = 0; i < e->n_apps; i++)
         app_free(e->apps[i]);
@@ -831,6 +833,7 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     slots_init(&e->holds, edge_tag(e), sizeof(struct hold));
     slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
     roster_init(e);
+    statistics_open(e, &o->grip);
     if (o->access_log)
         e->access = access_open(e, o->access_log, note);
     if ((o->access_log && !e->access) ||

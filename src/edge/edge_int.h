@@ -44,6 +44,7 @@ struct origin_table;
 struct relay;
 struct control;
 struct settings;
+struct statistics;
 struct zeromq;
 struct upstreams;
 
@@ -194,11 +195,12 @@ struct edge {
     size_t n_apps;
     struct slots holds;
     struct websocket_pool *sockets;
-    struct zeromq *zeromq;      /* edge 0's; NULL: none */
-    struct relay *relay;        /* publishing */
-    struct control *control;    /* … by HTTP */
-    uint32_t control_clients;   /* connections of its door */
-    struct timer control_crowd; /* set while that listener pauses because they are here */
+    struct zeromq *zeromq;         /* edge 0's; NULL: none */
+    struct statistics *statistics; /* NULL: nobody wants them */
+    struct relay *relay;           /* publishing */
+    struct control *control;       /* … by HTTP */
+    uint32_t control_clients;      /* connections of its door */
+    struct timer control_crowd;    /* set while that listener pauses because they are here */
     struct slots inbounds;
     struct slots roster; /* roster.h */
     struct edge_listener listeners[EDGE_LISTENERS];

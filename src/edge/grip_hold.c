@@ -6,7 +6,9 @@
 #include "edge/filter.h"
 #include "edge/grip_head.h"
 #include "edge/grip_hold_int.h"
+#include "edge/roster.h"
 #include "edge/settings.h"
+#include "edge/statistics.h"
 
 enum { LAST_BYTES = 64 * 1024 }; /* Grip-Last of one hold */
 
@@ -78,6 +80,7 @@ void grip_hold__end(struct grip_hold *h, bool gone)
     free_part(h);
     grip_hold__state(h, GRIP_OVER);
     grip_hold__count(h, GRIP_HOLD_NONE);
+    roster_drop(h->app->edge, h->seat);
     timer_del(h->app->edge->loop, &h->timer);
     if (h->is_subscribed)
         subscriber_done(&h->sub);
@@ -483,6 +486,17 @@ static struct grip_collect *collect_new(const struct grip_hold_start *s)
     return c;
 }
 
+/* For statistics, if somebody wants them. */
+static void take_seat(struct grip_hold *h)
+{
+    struct edge *e = h->app->edge;
+
+    if (!e->statistics)
+        return;
+    h->seat = roster_add(e, NULL, h);
+    statistics_conn(e, h->seat, reply_client(h->reply), false);
+}
+
 void grip_hold_open(const struct grip_hold_start *s)
 {
     struct grip_hold *h = mem_new(sizeof(*h));
@@ -494,6 +508,7 @@ void grip_hold_open(const struct grip_hold_start *s)
     h->is_head = s->is_head;
     h->debug = s->debug;
     h->collect = collect_new(s);
+    take_seat(h);
     list_add_tail(&grip_holds__of(s->app)->holds, &h->in_app);
     reply_attach(h->reply, &client_facts, h);
     h->ops->attach(h->collect->call, &call_facts, h);

@@ -114,6 +114,7 @@ struct grip_hold {
         struct grip_alive *alive;
     };
     struct grip_link *link; /* NULL: there is none */
+    uint64_t seat;          /* in the roster, when somebody wants statistics */
     uint8_t state;
     uint8_t mode; /* enum grip_hold_mode: what the gauges count it as */
     bool is_head;

@@ -5,6 +5,7 @@
 #include "base/enc.h"
 #include "base/map.h"
 #include "edge/edge_int.h"
+#include "edge/statistics.h"
 
 struct seat {
     struct slot slot;
@@ -32,8 +33,10 @@ void roster_drop(struct edge *e, uint64_t seat)
 {
     struct seat *s = seat ? slots_find(&e->roster, seat) : NULL;
 
-    if (s)
-        slots_drop(&e->roster, s);
+    if (!s)
+        return;
+    statistics_gone(e, seat);
+    slots_drop(&e->roster, s);
 }
 
 /* --- names ---
@@ -117,8 +120,8 @@ static void look(struct edge *e, struct roster_call *c)
 
         if (!s)
             continue;
-        c->found[i] = true;
-        if (c->refresh)
+        c->found[i] = !c->refresh || s->refresh;
+        if (c->refresh && s->refresh)
             s->refresh(s->arg);
     }
 }

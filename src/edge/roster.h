@@ -19,7 +19,7 @@ enum { ROSTER_NAME = 36 /* bytes of a name */ };
 typedef void roster_refresh(void *arg);
 
 void roster_init(struct edge *e);
-/* A seat for a client; 0 when all are taken. */
+/* A seat for a client; 0 when all are taken. refresh NULL: it is no WebSocket that can be. */
 uint64_t roster_add(struct edge *e, roster_refresh *refresh, void *arg);
 /* 0 and a seat that was left are nothing. */
 void roster_drop(struct edge *e, uint64_t seat);

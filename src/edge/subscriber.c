@@ -7,6 +7,7 @@
 #include "edge/filter.h"
 #include "edge/rate.h"
 #include "edge/relay.h"
+#include "edge/statistics.h"
 #include "hub/hub.h"
 
 struct subscription {
@@ -504,6 +505,7 @@ static struct subscription *subscribe_to(struct subscriber *s, struct slice chan
         end = &(*end)->next;
     *end = u;
     hub_subscribe(hub_of(s), &u->sub, channel, now(s));
+    statistics_sub(s->edge, s->kind, channel, 1);
     relay_wake(s->edge->relay);
     return u;
 }
@@ -524,6 +526,7 @@ static void end_subscription(struct subscriber *s, struct subscription **at)
     *at = u->next;
     cancel_paced(u);
     forget_waiting(s, u);
+    statistics_sub(s->edge, s->kind, hub_channel(&u->sub), -1);
     hub_unsubscribe(hub_of(s), &u->sub, now(s));
     relay_wake(s->edge->relay);
     blob_unref(u->prev_id);

@@ -26,6 +26,7 @@
 #include "edge/hold.h"
 #include "edge/roster.h"
 #include "edge/settings.h"
+#include "edge/statistics.h"
 #include "edge/upstream.h"
 #include "edge/woh_head.h"
 #include "edge/woh_queue.h"
@@ -733,6 +734,7 @@ void woh_open(const struct woh_start *s)
     w->timer.due = on_due;
     w->seat = roster_add(s->app->edge, on_refresh, w);
     w->fields = make_fields(s, w->seat);
+    statistics_conn(s->app->edge, w->seat, s->exchange, true);
     list_add_tail(&s->app->wohs, &w->in_app);
     s->app->edge->stats.woh_open++;
     exchange_attach(s->exchange, &exchange_facts, w);

@@ -15,7 +15,9 @@
 #include "edge/handshake.h"
 #include "edge/hold.h"
 #include "edge/reply.h"
+#include "edge/roster.h"
 #include "edge/settings.h"
+#include "edge/statistics.h"
 #include "edge/upstream.h"
 #include "edge/woh_head.h"
 #include "wire/grip.h"
@@ -32,6 +34,7 @@ struct pair {
     struct handshake handshake;
     struct grip_socket *grip; /* NULL: it was not negotiated */
     struct slice prefix, route_id;
+    uint64_t seat; /* in the roster */
     bool no_grip : 1;
     bool trusted : 1;
     bool debug : 1;
@@ -77,6 +80,7 @@ static void over(struct pair *p)
     handshake_done(&p->handshake);
     list_del(&p->in_app);
     p->app->edge->stats.ws_origins_open--;
+    roster_drop(p->app->edge, p->seat);
     p->ops->release(p->origin);
     loop_defer(loop_of(p), LOOP_REAP, reap, p);
 }
@@ -408,6 +412,8 @@ void ws_origin_open(const struct woh_start *s, const struct ws_origin_ops *ops)
     p->debug = s->debug;
     list_add_tail(&s->app->ws_origins, &p->in_app);
     s->app->edge->stats.ws_origins_open++;
+    p->seat = roster_add(s->app->edge, NULL, p);
+    statistics_conn(s->app->edge, p->seat, s->exchange, true);
     exchange_attach(s->exchange, &exchange_facts, p);
     put_fields(&fields, s);
     p->call = ops->connect(p->origin, buf_slice(&fields), &call_facts, p);

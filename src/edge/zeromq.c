@@ -6,6 +6,7 @@
 #include <zmq.h>
 
 #include "edge/relay.h"
+#include "edge/statistics.h"
 #include "edge/zeromq_int.h"
 #include "wire/tnet.h"
 
@@ -277,6 +278,39 @@ static int open_inlet(struct zeromq *z, enum inlet_kind kind, const char *const 
     return attach(in, specs, &o->zmq, note);
 }
 
+static int open_pub(struct zeromq *z, const struct zmq_options *q, struct err_note *note)
+{
+    if (!q->stats || !q->stats[0])
+        return 0;
+    if (!(z->pub = zmq_socket(z->ctx, ZMQ_PUB)))
+        return err_notef(note, -ERR_OS, "ZeroMQ stats: %s", zmq_strerror(errno));
+    set_number(z->pub, ZMQ_SNDHWM, STATISTICS_QUEUE);
+    set_number(z->pub, ZMQ_LINGER, 0);
+    for (size_t i = 0; q->stats[i]; i++) {
+        char at[256];
+
+        if (zmq_bind(z->pub, q->stats[i]) < 0)
+            return err_notef(note, -ERR_OS, "ZeroMQ stats at %s: %s", q->stats[i],
+                             zmq_strerror(errno));
+        set_mode(q->stats[i], q->ipc_mode);
+        endpoint(z->pub, q->stats[i], at, sizeof(at));
+        log_event(&z->edge->log, LOG_INFO, "zeromq.open", F_NAME("socket", "stats"),
+                  F_NAME("at", at));
+    }
+    return 0;
+}
+
+void zeromq_say(struct zeromq *z, struct slice message)
+{
+    if (z && z->pub)
+        (void)zmq_send(z->pub, message.p, message.n, ZMQ_DONTWAIT);
+}
+
+static bool is_any(const char *const *specs)
+{
+    return specs && specs[0];
+}
+
 int zeromq_open(struct edge *edge0, const struct grip_options *o, struct zeromq **ret,
                 struct err_note *note)
 {
@@ -286,7 +320,7 @@ int zeromq_open(struct edge *edge0, const struct grip_options *o, struct zeromq 
     int err;
 
     *ret = NULL;
-    if (!(q->pull && q->pull[0]) && !(q->sub && q->sub[0]) && !q->command)
+    if (!is_any(q->pull) && !is_any(q->sub) && !is_any(q->stats) && !q->command)
         return 0;
     z = mem_new(sizeof(*z));
     z->edge = edge0;
@@ -295,7 +329,7 @@ int zeromq_open(struct edge *edge0, const struct grip_options *o, struct zeromq 
     buf_init(&z->question, o->control_body ? o->control_body : BODY);
     if ((err = open_inlet(z, INLET_COMMAND, command, o, note)) < 0 ||
         (err = open_inlet(z, INLET_PULL, q->pull, o, note)) < 0 ||
-        (err = open_inlet(z, INLET_SUB, q->sub, o, note)) < 0) {
+        (err = open_inlet(z, INLET_SUB, q->sub, o, note)) < 0 || (err = open_pub(z, q, note)) < 0) {
         zeromq_free(z);
         return err;
     }
@@ -333,6 +367,8 @@ void zeromq_free(struct zeromq *z)
         return;
     for (size_t i = 0; i < z->n_inlets; i++)
         inlet_done(&z->inlets[i]);
+    if (z->pub)
+        (void)zmq_close(z->pub);
     (void)zmq_ctx_term(z->ctx);
     buf_done(&z->uris);
     buf_done(&z->question);

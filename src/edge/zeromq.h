@@ -3,6 +3,7 @@
  *
  *   PULL  one part, an item                          ─┐
  *   SUB   two parts, a channel and an item           ─┴► relay_publish
+ *   PUB   what others may want to know (statistics.h)
  *   REP   commands: get-zmq-uris, publish, recover, …  (zeromq_command.c)
  *
  * On edge 0. libzmq has a thread of its own for its connections; here its sockets are descriptors
@@ -32,6 +33,8 @@ int zeromq_open(struct edge *edge0, const struct grip_options *o, struct zeromq 
                 struct err_note *note);
 /* At edge_begin(), before the loops run. NULL is nothing, here and below. */
 void zeromq_start(struct zeromq *z);
+/* One message on the PUB sockets; nothing without them. */
+void zeromq_say(struct zeromq *z, struct slice message);
 /* Messages that were not read are lost. */
 void zeromq_free(struct zeromq *z);
 

@@ -26,6 +26,7 @@ struct zeromq {
     void *ctx; /* libzmq's */
     struct inlet inlets[INLETS];
     size_t n_inlets;
+    void *pub;           /* libzmq's; NULL: none */
     struct buf uris;     /* members of the answer to get-zmq-uris */
     struct buf question; /* the command that all edges are asked about */
     bool is_asking;      /* a command was read and is not answered */

@@ -4,6 +4,7 @@
 
 #include "edge/edge_int.h"
 #include "edge/roster.h"
+#include "edge/statistics.h"
 #include "edge/subscriber.h"
 #include "lib/test.h"
 #include "wire/tnet.h"
@@ -60,22 +61,29 @@ static struct edge *open_edge(struct lab *lab, const struct zmq_options *zmq, st
     return edge_new(lab->loop, &o, note);
 }
 
-static void open_lab(struct lab *lab)
+static const char *const any[] = {"tcp://127.0.0.1:*", NULL};
+
+static void open_lab_with(struct lab *lab, const struct zmq_options *zmq)
 {
-    static const char *const any[] = {"tcp://127.0.0.1:*", NULL};
-    const struct zmq_options zmq = {.pull = any, .sub = any, .command = any[0]};
     struct err_note note;
 
     *lab = (struct lab){.loop = loop_new(), .ctx = zmq_ctx_new()};
     buf_init(&lab->heard, 1 << 20);
     log_capture_init(&lab->log, LOG_HUMAN);
     lab->log.log.min = LOG_DEBUG;
-    lab->edge = open_edge(lab, &zmq, &note);
+    lab->edge = open_edge(lab, zmq, &note);
     if (!lab->edge)
         fail_msg("%s", note.text);
     edge_introduce(&lab->edge, 1);
     edge_begin(lab->edge);
     subscriber_init(&lab->sub, lab->edge, GRIP_WS_MESSAGE, 20, SLICE_NONE, &ops);
+}
+
+static void open_lab(struct lab *lab)
+{
+    const struct zmq_options zmq = {.pull = any, .sub = any, .command = any[0]};
+
+    open_lab_with(lab, &zmq);
 }
 
 static void close_lab(struct lab *lab)
@@ -337,6 +345,86 @@ TEST(commands_that_are_wrong_are_answered_too)
     close_lab(&lab);
 }
 
+/* A SUB socket for everything. */
+static void *listener(struct lab *lab)
+{
+    void *const sub = peer(lab, ZMQ_SUB, "stats");
+
+    assert_int_equal(zmq_setsockopt(sub, ZMQ_SUBSCRIBE, "", 0), 0);
+    return sub;
+}
+
+/* The next message that is no report, which come all the time. */
+static void expect_line(struct lab *lab, void *sub, const char *want)
+{
+    char room[512];
+
+    for (unsigned i = 0; i < TICKS; i++) {
+        const int n = zmq_recv(sub, room, sizeof(room) - 1, ZMQ_DONTWAIT);
+
+        if (n < 0) {
+            loop_tick(lab->loop, TICK_MS);
+            continue;
+        }
+        room[n] = 0;
+        if (want[0] == 'r' ? room[0] == 'r' : room[0] != 'r') {
+            if (slice_starts(slice_str(room), slice_str(want)))
+                return;
+            fail_msg("wanted %s, heard %s", want, room);
+        }
+    }
+    fail_msg("nothing was said");
+}
+
+TEST(statistics_say_who_is_here_and_who_listens)
+{
+    const struct zmq_options zmq = {.stats = any, .stats_json = true, .stats_report_ms = 1000};
+    struct lab lab;
+    char name[ROSTER_NAME + 1], line[200];
+    uint64_t seat;
+    void *sub;
+
+    open_lab_with(&lab, &zmq);
+    sub = listener(&lab);
+    expect_line(&lab, sub, "report J{\"connections\":0,\"minutes\":0,\"received\":0,\"sent\":0,");
+    seat = roster_add(lab.edge, NULL, &lab);
+    statistics_conn(lab.edge, seat, NULL, true);
+    roster_name(seat, name);
+    (void)snprintf(line, sizeof(line),
+                   "conn J{\"id\":\"%s\",\"type\":\"ws\",\"ttl\":120,\"from\":\"holdfast\"}", name);
+    expect_line(&lab, sub, line);
+    subscribe(&lab, "c");
+    expect_line(&lab, sub, "sub J{\"mode\":\"ws\",\"channel\":\"c\",\"ttl\":60,\"subscribers\":1,");
+    assert_true(subscriber_remove(&lab.sub, SLICE("c")));
+    expect_line(&lab, sub, "sub J{\"mode\":\"ws\",\"channel\":\"c\",\"unavailable\":true,");
+    roster_drop(lab.edge, seat);
+    (void)snprintf(line, sizeof(line), "conn J{\"id\":\"%s\",\"unavailable\":true,", name);
+    expect_line(&lab, sub, line);
+    lab.edge->stats.requests_origin += 3;
+    expect_line(&lab, sub, "activity J{\"count\":3,");
+    expect_line(&lab, sub, "counts J{\"requests-received\":3,");
+    (void)zmq_close(sub);
+    close_lab(&lab);
+}
+
+TEST(statistics_as_tnetstrings_say_it_again_in_time)
+{
+    const struct zmq_options zmq = {
+        .stats = any, .stats_from = "x", .stats_sub_ms = 1000, .stats_report_ms = 1000};
+    struct lab lab;
+    void *sub;
+
+    open_lab_with(&lab, &zmq);
+    sub = listener(&lab);
+    expect_line(&lab, sub, "report T");
+    subscribe(&lab, "c");
+    for (unsigned i = 0; i < 2; i++)
+        expect_line(&lab, sub,
+                    "sub T66:4:mode,2:ws,7:channel,1:c,3:ttl,1:1#11:subscribers,1:1#4:from,1:x,}");
+    (void)zmq_close(sub);
+    close_lab(&lab);
+}
+
 TEST(an_address_that_cannot_be_used_is_told)
 {
     const struct zmq_options zmq = {.command = "tcp://nowhere.invalid:x"};
@@ -357,6 +445,8 @@ int main(void)
         cmocka_unit_test(commands_are_answered),
         cmocka_unit_test(clients_are_asked_for_by_their_id),
         cmocka_unit_test(commands_that_are_wrong_are_answered_too),
+        cmocka_unit_test(statistics_say_who_is_here_and_who_listens),
+        cmocka_unit_test(statistics_as_tnetstrings_say_it_again_in_time),
         cmocka_unit_test(an_address_that_cannot_be_used_is_told),
     };
 
