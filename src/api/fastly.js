@@ -7,7 +7,6 @@ import { Backend, setBackends, setDefaultBackend } from './fastly_backend.js';
 import { createFanoutHandoff, createWebsocketHandoff } from './fastly_handoff.js';
 import { KVStore, KVStoreEntry, setKVStores } from './fastly_kv.js';
 import { ConfigStore, Dictionary, SecretStore, SecretStoreEntry, setStores } from './fastly_stores.js';
-import { headerValue } from './headers.js';
 import { host } from './host.js';
 import { inspect } from './inspect.js';
 import { global as globals } from './native.js';
@@ -122,8 +121,7 @@ export function addFastlyModules(modules) {
 
 /** event.client and event.server of a request. */
 export function clientOf(event, request) {
-  const { headers } = requestParts(request);
-  const client = { address: headerValue(headers, 'cf-connecting-ip') ?? '', geo: null, tlsProtocol: request.cf?.tlsVersion ?? null, tlsCipherOpensslName: request.cf?.tlsCipher ?? null };
+  const client = { address: requestParts(request).peer, geo: null, tlsProtocol: request.cf?.tlsVersion ?? null, tlsCipherOpensslName: request.cf?.tlsCipher ?? null };
   Object.defineProperty(event, 'client', { value: client, enumerable: true });
   Object.defineProperty(event, 'server', { value: { address: '127.0.0.1' }, enumerable: true });
 }

@@ -39,6 +39,9 @@ export function absoluteUrl(input) {
   return url;
 }
 
+// What the gateway says first of a head; applications for Fastly have it as event.client.address.
+const PEER = 'CF-Connecting-IP: ';
+
 let incoming;
 let isRequestObject;
 let partsOf;
@@ -56,6 +59,7 @@ export class Request extends Body {
   #cache = undefined;
   #fetcher = null;
   #backend = undefined; // a name, of an application for Fastly
+  #peer = ''; // the client's address, of the same
 
   constructor(input, init = undefined) {
     super(bodyKey);
@@ -85,7 +89,7 @@ export class Request extends Body {
 
     partsOf = (request) => {
       request.#open();
-      return { method: request.#method, url: request.#url, headers: request.headers, redirect: request.#redirect, signal: request.#signal, fetcher: request.#fetcher, backend: request.#backend };
+      return { method: request.#method, url: request.#url, headers: request.headers, redirect: request.#redirect, signal: request.#signal, fetcher: request.#fetcher, backend: request.#backend, peer: request.#peer };
     };
 
     abortSignalOf = (request) => (request.#signal ??= newSignal());
@@ -100,7 +104,13 @@ export class Request extends Body {
     this.#method = head.slice(0, space);
     const url = head.slice(space + 1, end);
     this.#url = normalUrl(url) ?? url;
-    this.#headers = headersOfHead(head.slice(end + 1), !host.mutableRequests);
+    let rest = head.slice(end + 1);
+    if (host.mutableRequests && rest.startsWith(PEER)) {
+      const line = rest.indexOf('\n');
+      this.#peer = rest.slice(PEER.length, line);
+      rest = rest.slice(line + 1);
+    }
+    this.#headers = headersOfHead(rest, !host.mutableRequests);
   }
 
   #copy(from) {
@@ -219,7 +229,7 @@ export function isRequest(value) {
   return isRequestObject(value);
 }
 
-/** { method, url, headers, redirect, signal (null: none was given), fetcher, backend (undefined: none) }. */
+/** { method, url, headers, redirect, signal (null: none was given), fetcher, backend (undefined: none), peer }. */
 export function requestParts(request) {
   return partsOf(request);
 }

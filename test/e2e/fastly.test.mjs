@@ -24,7 +24,7 @@ before(async () => {
     server = await Holdfast.dev(join(folder, 'app'), { state: join(folder, 'state'), port });
 });
 after(async () => {
-    await server.stop();
+    assert.equal((await server.stop()).code, 0);
     await origin.close();
     rmSync(folder, { recursive: true, force: true });
 });
@@ -115,6 +115,7 @@ test('fetch() with a backend', async () => {
     assert.equal(asked.url, '/base/fetch/plain?y=2');
     assert.equal(asked.headers.host, `127.0.0.1:${server.port}`);
     assert.equal(asked.headers['grip-sig'], undefined);
+    assert.equal(asked.headers['cf-connecting-ip'], undefined);
     assert.equal(asked.body, 'b');
     const other = fetch(server.url('/fetch/origin'));
     const second = await origin.next();

@@ -42,6 +42,17 @@ async function window(name, room, { host = false, ...options } = {}) {
 
     page.on('pageerror', (error) => problems.push(`${name}: ${error.stack}`));
     page.setDefaultTimeout(15_000);
+    await page.addInitScript(() => {
+        const Real = window.WebSocket;
+
+        window.closes = 0;
+        window.WebSocket = class extends Real {
+            constructor(...args) {
+                super(...args);
+                this.addEventListener('close', () => window.closes++);
+            }
+        };
+    });
     await page.goto(server.url('/'));
     await page.fill('#door-room', room);
     await page.fill('#door-name', name);
@@ -146,6 +157,44 @@ test('a room is kept, and its host is who came first as one', async () => {
     assert.equal(await card(ada, FERRY).locator('.vote').getAttribute('aria-pressed'), 'true');
     await eve.context().close();
     await ada.context().close();
+});
+
+// The process that runs an application now.
+const workerOf = (app) => Number([...server.log.matchAll(new RegExp(`worker\\.start app="${app}" generation=\\d+ pid=(\\d+)`, 'g'))].at(-1)[1]);
+
+test('both workers are killed, and nobody is disconnected', async () => {
+    const ada = await window('Ada Lovell', 'sturdy', { host: true });
+    const ben = await window('Ben Okafor', 'sturdy');
+
+    await ask(ada, FERRY);
+    await shows(ben, FERRY);
+    for (const app of ['questions-origin', 'questions-edge']) {
+        const from = server.mark();
+
+        process.kill(workerOf(app), 'SIGKILL');
+        await server.logged(`worker.exit app="${app}"`, { from });
+    }
+    await ask(ben, LIBRARY);
+    await shows(ada, LIBRARY);
+    await card(ada, LIBRARY).locator('.vote').click();
+    for (const page of [ada, ben]) await order(page, [LIBRARY, FERRY]);
+    for (const page of [ada, ben]) assert.equal(await page.evaluate(() => window.closes), 0, 'no socket was closed');
+    await ada.context().close();
+    await ben.context().close();
+});
+
+test('a host makes another one with a link', async () => {
+    const ada = await window('Ada Lovell', 'shared', { host: true });
+    const key = await ada.evaluate(() => sessionStorage.getItem('host.shared'));
+    const ben = await window('Ben Okafor', 'shared');
+
+    assert.ok(!(await ben.isVisible('#edit')));
+    await ben.goto(server.url('/'));
+    await ben.goto(server.url(`/r/shared#host=${key}`));
+    await ben.waitForSelector('#edit:visible');
+    assert.ok(!ben.url().includes(key), 'the key leaves the address');
+    await ada.context().close();
+    await ben.context().close();
 });
 
 test('rooms do not hear each other', async () => {

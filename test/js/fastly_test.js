@@ -92,11 +92,12 @@ for (const [name, fn] of [['createFanoutHandoff', createFanoutHandoff], ['create
 
 test('an application for Fastly changes headers of what comes in, and knows its client', () => {
   ok(isFastly());
-  const request = get('CF-Connecting-IP: 10.1.2.3\n');
+  const request = incoming('GET http://site.test/\nCF-Connecting-IP: 10.1.2.3\nHost: site.test\n');
   const event = {};
   clientOf(event, request);
   equal(event.client.address, '10.1.2.3');
   equal(event.client.geo, null);
+  equal(request.headers.get('cf-connecting-ip'), null);
 });
 
 test('env has the variables of the platform', () => {
