@@ -89,7 +89,16 @@ export class Request extends Body {
 
     partsOf = (request) => {
       request.#open();
-      return { method: request.#method, url: request.#url, headers: request.headers, redirect: request.#redirect, signal: request.#signal, fetcher: request.#fetcher, backend: request.#backend, peer: request.#peer };
+      return {
+        method: request.#method,
+        url: request.#url,
+        headers: request.headers,
+        redirect: request.#redirect,
+        signal: request.#signal,
+        fetcher: request.#fetcher,
+        backend: request.#backend,
+        peer: request.#peer,
+      };
     };
 
     abortSignalOf = (request) => (request.#signal ??= newSignal());
