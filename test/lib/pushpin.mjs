@@ -1,0 +1,112 @@
+// Debian's Pushpin beside ours: both run the same pushpin.conf and routes, in a folder of their own, at ports of their own.
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Holdfast, until } from './holdfast.mjs';
+
+const PROGRAMS = ['/usr/bin/pushpin', '/usr/bin/condure', '/usr/bin/zurl'];
+const INSTALL = fileURLToPath(new URL('../../tools/install-packages', import.meta.url));
+const START_MS = 20_000;
+const STOP_MS = 5_000;
+
+const isThere = () => PROGRAMS.every((path) => existsSync(path));
+
+/** False, or why there is nothing to compare with. Where packages start no services, they are installed. */
+export function missing() {
+    if (!isThere() && process.getuid() === 0 && !existsSync('/run/systemd/system')) {
+        try {
+            execFileSync(INSTALL, ['pushpin'], { stdio: 'ignore' });
+        } catch {
+            return "Debian's packages pushpin and zurl cannot be installed";
+        }
+    }
+    return isThere() ? false : "needs Debian's packages: apt-get install pushpin zurl";
+}
+
+function conf(folder, { http, publish, pull, command }, more) {
+    const inner = (name) => `ipc://${folder}/zurl-${name}`;
+
+    return `[global]
+include={libdir}/internal.conf
+rundir=${folder}
+ipc_prefix=
+[runner]
+services=condure,zurl,pushpin-proxy,pushpin-handler
+http_port=127.0.0.1:${http}
+logdir=${folder}
+log_level=2
+client_buffer_size=8192
+client_maxconn=100
+condure_bin=condure
+zurl_bin=zurl
+[proxy]
+routesfile=routes
+zurl_out_specs=${inner('in')}
+zurl_out_stream_specs=${inner('in-stream')}
+zurl_in_specs=${inner('out')}
+sig_key=changeme
+${more.proxy ?? ''}
+[handler]
+push_in_spec=tcp://127.0.0.1:${pull}
+push_in_http_addr=127.0.0.1
+push_in_http_port=${publish}
+command_spec=tcp://127.0.0.1:${command}
+message_rate=2500
+message_hwm=25000
+${more.handler ?? ''}
+`;
+}
+
+const isOpen = (port) => new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket.destroy() && true)).on('error', () => resolve(false));
+});
+
+async function start(name, at, ports, routes, more) {
+    const folder = join(at, name);
+
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'routes'), routes);
+    writeFileSync(join(folder, 'pushpin.conf'), conf(folder, ports, more));
+    return `--config=${join(folder, 'pushpin.conf')}`;
+}
+
+/**
+ * Both of them, until the test ends. folder: theirs; ports: eight free ones; routes: the file's text; more: lines of
+ * the sections, {proxy, handler}. Returns {theirs, ours}, each {port, publish}.
+ */
+export async function both(t, folder, ports, routes, more = {}) {
+    const [theirs, ours] = [ports.slice(0, 4), ports.slice(4)].map(([http, publish, pull, command]) => ({ http, publish, pull, command }));
+    const child = spawn(PROGRAMS[0], [await start('theirs', folder, theirs, routes, more), '--merge-output'], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+
+    t.after(async () => {
+        const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+
+        child.kill('SIGTERM');
+        await ended;
+        clearTimeout(late);
+    });
+    const server = await Holdfast.serve(['pushpin', await start('ours', folder, ours, routes, more)]);
+
+    t.after(() => server.stop());
+    await until("Debian's pushpin listens", async () => (await isOpen(theirs.http)) && isOpen(theirs.publish), START_MS);
+    return { theirs: { port: theirs.http, publish: theirs.publish }, ours: { port: ours.http, publish: ours.publish } };
+}
+
+/** What comes for these bytes until the connection ends, or for so long. */
+export function raw(port, bytes, ms = 2_000) {
+    return new Promise((resolve) => {
+        const socket = connect(port, '127.0.0.1');
+        const late = setTimeout(() => socket.destroy(), ms);
+        let text = '';
+
+        socket.setEncoding('latin1').on('data', (part) => (text += part)).on('error', (error) => (text += error.code));
+        socket.on('close', () => {
+            clearTimeout(late);
+            resolve(text);
+        });
+        socket.write(bytes);
+    });
+}
