@@ -480,44 +480,50 @@ static bool is_trusted(const struct app *a, const struct exchange_request *rq)
     return token && origin_table_trusts(a->routes, *token, now_s(a));
 }
 
+/* The host that the origin sees, in lower case. */
+static void put_host(const struct proxied *p, const struct exchange_request *rq, struct buf *out)
+{
+    const char *as = p->route->config->as_host;
+    const size_t begin = out->n;
+
+    (void)buf_add(out, as ? slice_str(as) : rq->host.n ? rq->host : SLICE("localhost"));
+    for (size_t i = begin; i < out->n; i++)
+        out->p[i] |= out->p[i] >= 'A' && out->p[i] <= 'Z' ? 0x20 : 0;
+}
+
 /* Everything that the origin is to see, in one piece of memory. */
 static int write_request(struct proxied *p, const struct exchange_request *rq, struct slice peer)
 {
+    CLEANUP(buf_done) struct buf uri = {.max = HEAD_MAX};
     struct buf b = {.max = HEAD_MAX};
-    const struct app_origin_route *c = p->route->config;
     const struct origin_head head = {.route = p->route,
                                      .request = rq,
                                      .peer = peer,
                                      .is_trusted = p->is_trusted,
                                      .is_secure = p->is_secure};
-    size_t method, host, path, uri;
+    size_t host, path, end;
     struct slice all;
     int r;
 
     (void)buf_add(&b, rq->method);
-    method = b.n;
-    (void)buf_add(&b, rq->host);
-    for (size_t i = method; i < b.n; i++)
-        b.p[i] |= b.p[i] >= 'A' && b.p[i] <= 'Z' ? 0x20 : 0;
     host = b.n;
-    r = origin_route_path(p->route, rq->path, &b);
+    put_host(p, rq, &b);
     path = b.n;
-    /* What follows is copied from the text itself, which must not move meanwhile. */
-    (void)buf_reserve(&b, b.n + slice_str(c->as_host).n + sizeof("https://"));
-    (void)buf_addf(&b, "%s://", p->is_secure ? "https" : "http");
-    (void)buf_add(&b, c->as_host ? slice_str(c->as_host)
-                                 : slice_sub(slice_make(b.p, b.n), method, host - method));
-    (void)buf_add(&b, slice_sub(slice_make(b.p, b.n), host, path - host));
-    uri = b.n;
+    r = origin_route_path(p->route, rq->path, &b);
+    end = b.n;
+    (void)buf_addf(&uri, "%s://", p->is_secure ? "https" : "http");
+    (void)buf_add(&uri, slice_sub(buf_slice(&b), host, end - host));
+    if (r == 0)
+        r = buf_add(&b, buf_slice(&uri));
     if (r == 0)
         r = origin_head_put(&head, &b);
     all = span_slice(buf_take(&b));
     p->text = (char *)all.p;
-    p->method = slice_sub(all, 0, method);
-    p->host = slice_sub(all, method, host - method);
-    p->path = slice_sub(all, host, path - host);
-    p->uri = slice_sub(all, path, uri - path);
-    p->fields = slice_sub(all, uri, SIZE_MAX);
+    p->method = slice_sub(all, 0, host);
+    p->host = slice_sub(all, host, path - host);
+    p->path = slice_sub(all, path, end - path);
+    p->uri = slice_sub(all, end, uri.n);
+    p->fields = slice_sub(all, end + uri.n, SIZE_MAX);
     return r;
 }
 

@@ -60,6 +60,7 @@ static void leave_line(struct upstream_call *c)
         return;
     list_del(&c->in_line);
     c->peer->n_line--;
+    c->upstreams->app->edge->stats.upstream_waiting--;
 }
 
 /* The peer is given back: what was asked of it is over. */
@@ -200,9 +201,14 @@ static int put_head(struct upstream_call *c, struct buf *out)
 
 /* --- the response's head --- */
 
-static bool is_told(struct slice name)
+/* Fields about the connection end here (RFC 9110 7.6.1), those that Connection names among them. */
+static bool is_told(const struct http1_head *h, const struct slice *connection, struct slice name)
 {
-    return !http1_is_framing(name);
+    if (http1_is_framing(name))
+        return false;
+    return !connection || slice_eq_nocase(*connection, SLICE("keep-alive")) ||
+           slice_eq_nocase(*connection, SLICE("close")) ||
+           !http1_has_token(h, SLICE("Connection"), name);
 }
 
 static int copy_field(struct buf *out, struct slice name, struct slice value)
@@ -235,11 +241,12 @@ static uint32_t keep_alive_ms(struct slice value)
 
 static int copy_head(struct upstream_call *c, const struct http1_head *h, struct buf *out)
 {
+    const struct slice *connection = http1_find(h, SLICE("Connection"));
     int r = 0;
 
     buf_clear(out);
     for (uint32_t i = 0; i < h->count && r == 0; i++) {
-        if (is_told(h->fields[i].name))
+        if (is_told(h, connection, h->fields[i].name))
             r = copy_field(out, h->fields[i].name, h->fields[i].value);
         else if (slice_eq_nocase(h->fields[i].name, SLICE("Keep-Alive")))
             c->conn->keep_ms = keep_alive_ms(h->fields[i].value);
@@ -519,6 +526,7 @@ static void wait_in_line(struct upstream_call *c)
     c->state = CALL_WAITING;
     list_add_tail(&p->line, &c->in_line);
     p->n_line++;
+    c->upstreams->app->edge->stats.upstream_waiting++;
     wait_for_head(c);
 }
 
@@ -541,6 +549,7 @@ void upstream__call_next(struct peer *p)
     struct upstream_call *c = LIST_ITEM(list_pop(&p->line), struct upstream_call, in_line);
 
     p->n_line--;
+    c->upstreams->app->edge->stats.upstream_waiting--;
     c->peer = NULL;
     c->state = CALL_NEW;
     post(c);

@@ -1,8 +1,10 @@
 // A reverse proxy: what an origin sees of a request, which origin it is, and what the client sees of the answer.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHmac, generateKeyPairSync, verify } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +53,6 @@ async function configured(t, origin, { routes, more = '' }) {
         await server.stop();
         rmSync(folder, { recursive: true });
     });
-    server.control = Number(server.out.match(/^control http:\/\/[^\s]*:(\d+)$/m)[1]);
     return server;
 }
 
@@ -200,6 +201,29 @@ test('a path is written anew', async (t) => {
     assert.equal((await through(origin2, server2, '/api/x')).asked.url, '/x');
     assert.equal((await through(origin2, server2, '/api?x')).asked.url, '/?x');
     assert.equal((await through(origin2, server2, '/x', { headers: { Host: 'front.example' } })).asked.url, '/f/x');
+});
+
+test('the host of a route stands for the client\'s', async (t) => {
+    const origin = await lone(t);
+    const server = await gateway(t, [`*,as_host=there.example 127.0.0.1:${origin.port}`, `own.example,as_host=x 127.0.0.1:${origin.port},host=target.example`]);
+
+    assert.equal((await through(origin, server, '/')).asked.headers.host, 'there.example');
+    assert.equal((await through(origin, server, '/', { headers: { Host: 'own.example' } })).asked.headers.host, 'target.example');
+});
+
+test('an old client that says no host', async (t) => {
+    const { origin, server } = await pair(t);
+    const socket = net.connect(server.port, '127.0.0.1', () => socket.write('GET /old HTTP/1.0\r\n\r\n'));
+    const asked = await origin.next();
+    let text = '';
+
+    socket.on('data', (part) => (text += part));
+    assert.equal(asked.headers.host, 'localhost');
+    asked.response.write('a');
+    asked.response.end('b');
+    await new Promise((done) => socket.on('end', done));
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nab$/);
+    assert.doesNotMatch(text, /chunked/);
 });
 
 test('Pushpin-Route names the route', async (t) => {
@@ -376,6 +400,43 @@ test('a client that leaves takes its request back', async (t) => {
     reply.request.destroy();
     await left;
     await until('the call is gone', async () => (await metric(server, 'upstream_open')) === 0);
+});
+
+/** A self-signed certificate for a name, in folder/stem.pem and .key. */
+function certificate(folder, stem, names) {
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30', '-subj', `/CN=${stem}`, '-addext', `subjectAltName=${names}`,
+        '-keyout', join(folder, `${stem}.key`), '-out', join(folder, `${stem}.pem`)], { stdio: 'ignore' });
+    return { cert: readFileSync(join(folder, `${stem}.pem`)), key: readFileSync(join(folder, `${stem}.key`)), file: join(folder, stem) };
+}
+
+test('TLS to an origin, and whose certificate is good', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'));
+    const { cert, key, file } = certificate(folder, 'there', 'DNS:there.example,IP:127.0.0.1');
+    const client = certificate(folder, 'client', 'DNS:client.example');
+    const names = [];
+    const server = https.createServer({ cert, key, SNICallback: (name, done) => done(null, void names.push(name)), requestCert: true, rejectUnauthorized: false, ca: [client.cert] });
+    const origin = await Origin.open({ server });
+
+    t.after(async () => {
+        await origin.close();
+        rmSync(folder, { recursive: true });
+    });
+    const says = async (target, args = ['--ca', `${file}.pem`]) => {
+        const front = await gateway(t, `* 127.0.0.1:${origin.port},ssl${target}`, args);
+        const reply = ask(front, '/');
+        const asked = await Promise.race([origin.next().catch(() => null), reply.then(() => null)]);
+
+        asked?.answer(200, {}, `${asked.headers.host} ${asked.response.socket.authorized}`);
+        return `${(await reply).status} ${(await reply).body}`;
+    };
+
+    assert.equal(await says(',insecure', []), '200 a.example false');
+    assert.equal(names.at(-1), 'a.example');
+    assert.equal(await says(',host=there.example'), '200 there.example false');
+    assert.equal(names.at(-1), 'there.example');
+    assert.equal(await says(',trust_connect_host'), '200 a.example false');
+    assert.equal(await says(`,insecure,client_cert=${client.file}.pem,client_key=${client.file}.key`, []), '200 a.example true');
+    for (const [target, args] of [['', undefined], [',host=there.example', []], [',host=other.example', undefined], [',trust_connect_host', []]]) assert.equal(await says(target, args), `502 ${FAILED}`, target);
 });
 
 test('only we say WebSocket events', async (t) => {
