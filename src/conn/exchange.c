@@ -662,20 +662,19 @@ static int put_switch(struct exchange *x, struct slice fields, struct slice exte
     return http1_put_end(out);
 }
 
-struct transport *exchange_upgrade(struct exchange *x, struct slice fields,
-                                   const struct websocket_options *o)
+/* terms NULL: messages are not compressed. */
+static struct transport *switch_protocols(struct exchange *x, struct slice fields,
+                                          struct slice extensions,
+                                          const struct deflate_terms *terms,
+                                          const struct websocket_options *o)
 {
-    CLEANUP(buf_done) struct buf extensions = {.max = 256};
     struct connection *c = x->connection;
-    struct deflate_terms terms;
     struct transport *t;
     struct stream *s;
     struct slice early;
-    bool is_agreed;
 
     assert(c && x->kept->request.upgrade && !x->is_responded);
-    is_agreed = agree(x, fields, o, &terms, &extensions) == 1;
-    if (put_switch(x, fields, buf_slice(&extensions)) < 0)
+    if (put_switch(x, fields, extensions) < 0)
         return NULL;
     put(c, buf_slice(&c->server->scratch));
     x->status = 101;
@@ -683,7 +682,23 @@ struct transport *exchange_upgrade(struct exchange *x, struct slice fields,
     over(x);
     s = connection__take_stream(c, &early);
     t = websocket_open(s, false, early, o);
-    if (is_agreed)
-        websocket_agree(t, &terms);
+    if (terms)
+        websocket_agree(t, terms);
     return t;
+}
+
+struct transport *exchange_upgrade(struct exchange *x, struct slice fields,
+                                   const struct websocket_options *o)
+{
+    CLEANUP(buf_done) struct buf extensions = {.max = 256};
+    struct deflate_terms terms;
+    const bool is_agreed = agree(x, fields, o, &terms, &extensions) == 1;
+
+    return switch_protocols(x, fields, buf_slice(&extensions), is_agreed ? &terms : NULL, o);
+}
+
+struct transport *exchange_upgrade_with(struct exchange *x, struct slice fields,
+                                        struct slice extensions, const struct websocket_options *o)
+{
+    return switch_protocols(x, fields, extensions, NULL, o);
 }

@@ -154,5 +154,9 @@ void exchange_answer(struct exchange *x, uint16_t status, struct slice content_t
  */
 struct transport *exchange_upgrade(struct exchange *x, struct slice fields,
                                    const struct websocket_options *o);
+/* The same, but the answer's Sec-WebSocket-Extensions is this: what the layer above has agreed on
+ * with a client that offered it. permessage-deflate is not agreed on. */
+struct transport *exchange_upgrade_with(struct exchange *x, struct slice fields,
+                                        struct slice extensions, const struct websocket_options *o);
 
 #endif

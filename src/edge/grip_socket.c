@@ -15,14 +15,14 @@ struct later {
     struct timer timer;
     struct grip_socket *socket;
     struct buf content;
-    uint32_t timeout_ms;
+    uint32_t wait_ms;
     uint8_t type;  /* enum grip_ws_type */
     uint8_t mode;  /* enum grip_keep_alive_mode */
     uint8_t place; /* which of socket.laters it is */
 };
 
 enum { KEEP_ALIVE, DELAYED, LATERS };
-enum { SPREAD_MS = 1000 };
+enum { SPREAD_MS = 1000, TIMEOUT_MAX_S = 86400 };
 
 struct grip_socket {
     struct subscriber subscriber;
@@ -85,16 +85,22 @@ static void later_free(struct grip_socket *g, unsigned place)
     g->laters[place] = NULL;
 }
 
-/* Clients that were told the same timeout at the same moment are not all spoken to at the same
- * moment: a keep-alive comes up to a second early. */
 static void later_wait(struct later *l)
 {
     struct loop *loop = loop_of(l->socket);
+
+    timer_set(loop, &l->timer, loop_now(loop) + l->wait_ms);
+}
+
+/* Clients that were told the same timeout at the same moment are not all spoken to at the same
+ * moment: a keep-alive comes up to a second early, of one client always by the same. */
+static uint32_t wait_of(unsigned place, uint32_t timeout_s)
+{
     uint32_t early = 0;
 
-    if (l->place == KEEP_ALIVE)
+    if (place == KEEP_ALIVE)
         (void)!getrandom(&early, sizeof(early), 0);
-    timer_set(loop, &l->timer, loop_now(loop) + l->timeout_ms - early % SPREAD_MS);
+    return MIN(timeout_s, (uint32_t)TIMEOUT_MAX_S) * 1000 - early % SPREAD_MS;
 }
 
 static void flush_delayed(struct grip_socket *g)
@@ -134,7 +140,7 @@ static void later_new(struct grip_socket *g, unsigned place, const struct channe
     l->socket = g;
     l->content.max = GRIP_SOCKET_KEPT;
     (void)buf_add(&l->content, m->content);
-    l->timeout_ms = MIN(m->timeout_s, 86400u) * 1000;
+    l->wait_ms = wait_of(place, m->timeout_s);
     l->type = (uint8_t)m->message_type;
     l->mode = (uint8_t)m->mode;
     l->place = (uint8_t)place;

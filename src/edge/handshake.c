@@ -57,8 +57,8 @@ void handshake_refuse(const struct handshake *h, struct exchange *x)
 }
 
 struct hold *handshake_accept(const struct handshake *h, struct app *a, struct exchange *x,
-                              const struct websocket_options *o, const struct backend_ops *backend,
-                              void *owner)
+                              const struct websocket_options *o, bool shows_extension,
+                              const struct backend_ops *backend, void *owner)
 {
     CLEANUP(buf_done) struct buf fields = {.max = WOH_FIELDS_MAX};
     struct hold *hold = hold_new(a, backend);
@@ -67,7 +67,8 @@ struct hold *handshake_accept(const struct handshake *h, struct app *a, struct e
     if (!hold)
         return NULL;
     (void)woh_put_accepted(&fields, buf_slice(&h->head));
-    t = exchange_upgrade(x, buf_slice(&fields), o);
+    t = shows_extension ? exchange_upgrade_with(x, buf_slice(&fields), buf_slice(&h->extension), o)
+                        : exchange_upgrade(x, buf_slice(&fields), o);
     if (!t) {
         hold_free(hold);
         return NULL;

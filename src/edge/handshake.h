@@ -34,10 +34,11 @@ void handshake_refuse(const struct handshake *h, struct exchange *x);
 /* Answers 502: text with debug, else Pushpin's line. x may be NULL. */
 void handshake_fail(struct exchange *x, bool debug, struct slice text);
 
-/* Says 101 with the answer's fields, and makes a hold of the client that is read from the next
- * tick on. NULL, and x is still there: a field cannot be sent, or there is no room. */
+/* Says 101 with the answer's fields (shows_extension: and its Sec-WebSocket-Extensions, which the
+ * client offered itself), and makes a hold of the client that is read from the next tick on. NULL,
+ * and x is still there: a field cannot be sent, or there is no room. */
 struct hold *handshake_accept(const struct handshake *h, struct app *a, struct exchange *x,
-                              const struct websocket_options *o, const struct backend_ops *backend,
-                              void *owner);
+                              const struct websocket_options *o, bool shows_extension,
+                              const struct backend_ops *backend, void *owner);
 
 #endif

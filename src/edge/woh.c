@@ -53,6 +53,7 @@ struct woh {
     struct buf meta;             /* "Meta-Name: value\n"… */
     struct buf body;             /* of the response */
     struct woh_queue queue;
+    size_t counted;     /* its content, in the gauge */
     struct timer timer; /* for a retry, else for the keep-alive */
     uint64_t seat;      /* in the roster, while there is a client */
     struct slice prefix, route_id;
@@ -109,6 +110,7 @@ static void over(struct woh *w)
     buf_done(&w->meta);
     buf_done(&w->body);
     woh_queue_done(&w->queue);
+    w->app->edge->stats.woh_bytes -= (int64_t)w->counted;
     list_del(&w->in_app);
     w->app->edge->stats.woh_open--;
     w->ops->release(w->origin);
@@ -263,9 +265,13 @@ static void retry(struct woh *w)
 
 /* --- what the client says --- */
 
-static void set_full(struct woh *w)
+/* The queue has grown or shrunk. */
+static void note_queue(struct woh *w)
 {
     const bool is_full = woh_queue_is_full(&w->queue);
+
+    w->app->edge->stats.woh_bytes += (int64_t)w->queue.content - (int64_t)w->counted;
+    w->counted = w->queue.content;
 
     if (!w->hold || w->hold->full == is_full)
         return;
@@ -276,7 +282,7 @@ static void set_full(struct woh *w)
 static void say(struct woh *w, enum woh_type type, struct slice content)
 {
     woh_queue_add(&w->queue, type, content);
-    set_full(w);
+    note_queue(w);
     go_on(w);
 }
 
@@ -484,7 +490,7 @@ static void on_answer(struct woh *w)
     if (!are_events(buf_slice(&body)) || woh_queue_accept(&w->queue, w->accepted) < 0) {
         cut(w);
     } else {
-        set_full(w);
+        note_queue(w);
         hear_all(w, buf_slice(&body));
         if (w->state == OPEN && is_ignored(w))
             cut(w);
@@ -541,8 +547,8 @@ static bool answers_pings(const struct app *a)
 /* Says 101. False: it cannot. */
 static bool upgrade(struct woh *w)
 {
-    w->hold =
-        handshake_accept(w->handshake, w->app, w->exchange, &w->app->ws_origin, &woh_backend, w);
+    w->hold = handshake_accept(w->handshake, w->app, w->exchange, &w->app->ws_origin, w->trusted,
+                               &woh_backend, w);
     if (!w->hold)
         return false;
     w->exchange = NULL;

@@ -299,7 +299,8 @@ static void accept(struct pair *p, struct transport *take_t)
         over(p);
         return;
     }
-    p->hold = handshake_accept(&p->handshake, p->app, p->exchange, &p->app->ws, &backend, p);
+    p->hold =
+        handshake_accept(&p->handshake, p->app, p->exchange, &p->app->ws, p->trusted, &backend, p);
     if (!p->hold) {
         fail(p, SLICE_NONE);
         return;

@@ -1,9 +1,10 @@
-/* The test plays the origin of a client's WebSocket: it hears the requests and writes the answers.
- */
+/* The test plays the origin of a WebSocket: it hears the requests and writes the answers. */
 #include "edge/woh.h"
 
+#include "edge/relay.h"
 #include "edge/upstream.h"
 #include "lab.h"
+#include "wire/grip_item.h"
 
 struct upstream_call {
     const struct upstream_ops *ops;
@@ -793,6 +794,122 @@ TEST(a_detached_client_that_is_lost_is_nobodys)
     assert_int_equal(released, 1);
 }
 
+/* A control message as an event. */
+static void say_control(const char *json)
+{
+    CLEANUP(buf_done) struct buf b = {.max = 1 << 12};
+
+    (void)buf_addf(&b, "TEXT %zx\r\nc:%s\r\n", strlen(json) + 2, json);
+    (void)buf_add_byte(&b, '\0');
+    say_events((const char *)b.p);
+}
+
+static void subscribe(void)
+{
+    say_control("{\"type\":\"subscribe\",\"channel\":\"w\"}");
+}
+
+/* A ws-message on channel "w". */
+static void publish(const char *format)
+{
+    CLEANUP(buf_done) struct buf b = {.max = 1 << 12};
+    struct err_note note = {0};
+    struct grip_items items;
+
+    (void)buf_addf(&b, "{\"items\":[{\"channel\":\"w\",\"formats\":{\"ws-message\":%s}}]}", format);
+    assert_int_equal(grip_items_parse(buf_slice(&b), &items, &note), 0);
+    assert_int_equal(relay_publish(lab.edge, &items), 0);
+    grip_items_done(&items);
+    loop_advance(lab.loop, 0);
+}
+
+TEST(what_is_published_on_a_channel_is_sent)
+{
+    open_socket(GRIP);
+    subscribe();
+    publish("{\"content\":\"p\"}");
+    expect_heard(SLICE("\x81\x01p"));
+    say_control("{\"type\":\"unsubscribe\",\"channel\":\"w\"}");
+    publish("{\"content\":\"p\"}");
+    expect_heard(SLICE(""));
+}
+
+TEST(a_published_close_is_told_to_both)
+{
+    open_socket(GRIP);
+    subscribe();
+    publish("{\"action\":\"close\",\"code\":4100,\"reason\":\"r\"}");
+    expect_heard(SLICE("\x88\x03\x10\x04r"));
+    expect_request("CLOSE\r\n");
+    answer(200, EVENTS, "CLOSE\r\n");
+    client_frame(&client, 8, SLICE("\x10\x04r"));
+    expect_request(NULL);
+    assert_int_equal(released, 1);
+}
+
+TEST(a_published_close_of_a_client_that_is_leaving_is_its_answer)
+{
+    open_socket(GRIP);
+    subscribe();
+    client_frame(&client, 8, SLICE("\x03\xe9"));
+    expect_request("CLOSE 2\r\n\x03\xe9\r\n");
+    publish("{\"action\":\"close\"}");
+    expect_heard(SLICE("\x88\x02\x03\xe8"));
+    answer(200, EVENTS, "CLOSE\r\n");
+    expect_request(NULL);
+    assert_int_equal(released, 1);
+}
+
+TEST(keep_alives_come_after_silence_and_stop)
+{
+    open_socket(GRIP);
+    say_control("{\"type\":\"keep-alive\",\"content\":\"KA\",\"timeout\":10}");
+    loop_advance(lab.loop, 9000);
+    expect_heard(SLICE(""));
+    say_events("TEXT 3\r\nm:x\r\n");
+    expect_heard(SLICE("\x81\x01x"));
+    loop_advance(lab.loop, 9000);
+    expect_heard(SLICE(""));
+    loop_advance(lab.loop, 1000);
+    expect_heard(SLICE("\x81\x02KA"));
+    say_control("{\"type\":\"keep-alive\"}");
+    loop_advance(lab.loop, 60000);
+    expect_heard(SLICE(""));
+}
+
+TEST(delayed_messages_wait_and_a_second_flushes_the_first)
+{
+    open_socket(GRIP);
+    say_control("{\"type\":\"send-delayed\",\"content\":\"1\"}");
+    loop_advance(lab.loop, 999);
+    expect_heard(SLICE(""));
+    loop_advance(lab.loop, 1);
+    expect_heard(SLICE("\x81\x01\x31"));
+    say_control("{\"type\":\"send-delayed\",\"content\":\"2\",\"timeout\":50}");
+    say_control("{\"type\":\"send-delayed\",\"content\":\"3\",\"timeout\":50}");
+    expect_heard(SLICE("\x81\x01\x32"));
+    say_control("{\"type\":\"flush-delayed\"}");
+    expect_heard(SLICE("\x81\x01\x33"));
+}
+
+TEST(too_many_filters_close_with_1011)
+{
+    open_socket(GRIP);
+    say_control("{\"type\":\"subscribe\",\"channel\":\"w\",\"filters\":[\"a\",\"b\",\"c\",\"d\","
+                "\"e\",\"f\"]}");
+    expect_heard(SLICE("\x88\x02\x03\xf3"));
+    expect_request("CLOSE\r\n");
+}
+
+TEST(a_client_that_is_a_proxy_itself_hears_of_the_extension)
+{
+    start.trusted = true;
+    connect_client();
+    answer(200, GRIP, "OPEN\r\nTEXT 3\r\nm:x\r\n");
+    assert_true(client_heard(&client, "Sec-WebSocket-Extensions: grip\r\n"));
+    assert_true(client_heard(&client, "\x81\x03m:x"));
+}
+
 #define FRESH(t) cmocka_unit_test_setup_teardown(t, begin, end)
 
 int main(void)
@@ -851,6 +968,13 @@ int main(void)
         FRESH(the_prefix_may_be_empty_and_controls_are_still_obeyed),
         FRESH(detached_the_client_stays_and_the_origin_hears_a_bare_close),
         FRESH(a_detached_client_that_is_lost_is_nobodys),
+        FRESH(what_is_published_on_a_channel_is_sent),
+        FRESH(a_published_close_is_told_to_both),
+        FRESH(a_published_close_of_a_client_that_is_leaving_is_its_answer),
+        FRESH(keep_alives_come_after_silence_and_stop),
+        FRESH(delayed_messages_wait_and_a_second_flushes_the_first),
+        FRESH(too_many_filters_close_with_1011),
+        FRESH(a_client_that_is_a_proxy_itself_hears_of_the_extension),
     };
 
     return cmocka_run_group_tests_name("woh", tests, NULL, NULL);
