@@ -62,7 +62,7 @@ function manifestOf(app, holdfast) {
       durable_objects: durable_objects.map(({ where, ...one }) => one),
       classes,
       services: services.map(({ where, ...one }) => one),
-      server: server && { ...server, fastly: { ...server.fastly, secret_stores: {} } }, // no secrets in what is built
+      server: server && { routes: server.routes, fastly: { ...server.fastly, secret_stores: {} } }, // no secrets in what is built
       assets: assets && { ...assets, directory: 'assets' },
       script: 'worker.js',
       map: 'worker.js.map',
