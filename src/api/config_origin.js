@@ -35,7 +35,7 @@ const ZMQ = {
   stats_subscription_ttl_ms: [1000, MS_MAX],
   stats_report_interval_ms: [1000, MS_MAX],
 };
-const FLAGS = ['debug', 'auto_cross_origin', 'accept_pushpin_route', 'accept_x_forwarded_protocol', 'log_from', 'log_user_agent'];
+const FLAGS = ['debug', 'auto_cross_origin', 'accept_pushpin_route', 'accept_x_forwarded_protocol'];
 const FORWARDED = /^(truncate:\d{1,6}|append|truncate:\d{1,6}, *append)?$/;
 const FORWARDED_SAYS = '"truncate:N", "append" or "truncate:N,append"';
 const SPEC = /^(tcp:\/\/[^\s:]+|tcp:\/\/\[[^\]\s]+\]):(\d{1,5}|\*)$|^ipc:\/\/\S+$/;
@@ -95,7 +95,6 @@ export function readOrigin(table, folder, over = {}) {
     orig_headers_need_mark: table.has('orig_headers_need_mark') ? table.strings('orig_headers_need_mark') : over.orig_headers_need_mark ?? [],
     cdn_loop: table.string('cdn_loop') || over.cdn_loop || null,
     answer_pings: table.boolean('answer_pings') ?? over.answer_pings ?? true,
-    update_on_first_subscription: table.boolean('update_on_first_subscription') ?? over.update_on_first_subscription ?? true,
     ...readRange(table, ORIGIN, Object.fromEntries(Object.keys(ORIGIN).map((name) => [name, over[name]]))),
   };
   const keys = [options.sig_key, options.upstream_key].filter((one) => one?.path).map((one) => one.path);
@@ -124,6 +123,7 @@ export function readGrip(publish, zmq, folder) {
     logins: publish.strings('logins', { match: LOGIN, expected: '"user:password"' }),
     keys: keys.filter(Boolean),
     issuer: publish.string('issuer') ?? null,
+    update_on_first_subscription: publish.boolean('update_on_first_subscription') ?? true,
     ...readRange(publish, PUBLISH, {}),
     zmq: readZmq(zmq),
   };

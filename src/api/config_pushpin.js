@@ -38,7 +38,11 @@ const QUIET = [
 ];
 
 const METRICS = 'metrics are at /metrics of the address for publishing';
-const REASONS = { 'handler.prometheus_port': METRICS, 'proxy.prometheus_port': METRICS, 'handler.prometheus_prefix': METRICS };
+const ACCESS = 'the access log (--access-log, log.access) has it';
+const REASONS = {
+  'handler.prometheus_port': METRICS, 'proxy.prometheus_port': METRICS, 'handler.prometheus_prefix': METRICS,
+  'proxy.log_from': ACCESS, 'proxy.log_user_agent': ACCESS,
+};
 
 class Conf {
   #values;
@@ -86,10 +90,10 @@ class Conf {
   }
 
   rest() {
-    for (const [key, { where }] of this.#values) {
+    for (const [key, { text, where }] of this.#values) {
       const [section, name] = key.split('.', 2);
 
-      if (this.#asked.has(key) || QUIET.includes(key) || /_specs?$|_bin$/.test(key)) continue;
+      if (this.#asked.has(key) || QUIET.includes(key) || /_specs?$|_bin$/.test(key) || text === '' || text === 'false') continue;
       if (REASONS[key]) this.problems.warn(where, `"${name}" is ignored: ${REASONS[key]}`);
       else this.problems.warn(where, `"${name}" in [${section}] has no meaning here, ignored${didYouMean(key, this.#asked).replace(/"[^".]*\./, '"')}`);
     }
@@ -143,8 +147,7 @@ const LISTS = [['proxy.orig_headers_need_mark', 'origin.orig_headers_need_mark']
 const FLAGS = [
   ['proxy.debug', 'origin.debug'], ['proxy.auto_cross_origin', 'origin.auto_cross_origin'],
   ['proxy.accept_pushpin_route', 'origin.accept_pushpin_route'], ['proxy.accept_x_forwarded_protocol', 'origin.accept_x_forwarded_protocol'],
-  ['proxy.log_from', 'origin.log_from'], ['proxy.log_user_agent', 'origin.log_user_agent'],
-  ['handler.update_on_first_subscription', 'origin.update_on_first_subscription'],
+  ['handler.update_on_first_subscription', 'publish.update_on_first_subscription'],
   ['handler.push_in_sub_connect', 'zmq.sub_connect'], ['global.stats_connection_send', 'zmq.stats_connection_send'],
   ['runner.allow_compression', 'websocket.compression'],
 ];

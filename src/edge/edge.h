@@ -136,12 +136,9 @@ struct app_origin {
     struct app_forwarded forwarded_trusted; /* of trusted clients [the same] */
     const char *const *unmarked; /* orig_headers: names that are not marked unless they were */
     const char *cdn_loop;        /* our name in CDN-Loop (RFC 8586) [none] */
-    bool log_from;               /* requests are logged with the address of X-Forwarded-For */
-    bool log_user_agent;         /* … and with User-Agent */
     bool no_pong;                /* a client's Ping is not answered here, only passed on: by
                                     WebSocket-over-HTTP the origin would have to */
     uint32_t subscriptions;      /* channels of one hold or WebSocket [20]; more are dropped */
-    bool no_first_subscription;  /* holds are not refreshed when their channel becomes known */
     uint32_t connect_ms;         /* for a connection and its TLS handshake [10000] */
     uint32_t response_ms;        /* an origin that is silent so long has failed [60000] */
     uint32_t pool_idle_ms;       /* an unused connection to a target is kept for [60000] */
@@ -309,6 +306,7 @@ struct grip_options {
     uint32_t message_wait_ms; /* an item waits for its predecessor (prev-id) [5000] */
     uint32_t id_cache_ms;     /* the same id is not delivered twice within [60000] */
     uint32_t linger_ms;       /* a polled channel stays known without subscribers [60000] */
+    bool no_first;            /* holds are not refreshed when their channel becomes known */
     uint32_t history_count;   /* messages kept for a channel, for recovery [100] */
     uint32_t history_bytes;   /* … bytes of them [1 MiB] */
     uint32_t history_ms;      /* … for so long [300000] */

@@ -38,6 +38,7 @@ static uint32_t most(uint32_t value, uint32_t usual)
 static struct hub_options hub_options(const struct grip_options *o)
 {
     return (struct hub_options){
+        .no_first = o->no_first,
         .wait_ms = KEEP(o->message_wait_ms, 5000),
         .id_cache_ms = KEEP(o->id_cache_ms, 60000),
         .linger_ms = KEEP(o->linger_ms, 60000),

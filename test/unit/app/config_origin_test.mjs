@@ -244,10 +244,11 @@ test('mistakes in a pushpin.conf have their line', () => {
     'p.conf:5: message_rate: expected a whole number', 'p.conf:7: http_port: expected "PORT" or "ADDRESS:PORT"');
   conf('[runner]\nhttps_ports=443\n');
   refuse(at, args, 'p.conf:2: https_ports: there is no NAME.crt');
-  conf('[proxy]\nsig_ky=x\n[handler]\nprometheus_port=1\nstate_spec=\n');
+  conf('[proxy]\nsig_ky=x\nlog_from=true\nlog_user_agent=false\n[handler]\nprometheus_port=1\nstate_spec=\n');
   assert.deepEqual(read(at, ...args).warnings, [
     'p.conf:2: warning: "sig_ky" in [proxy] has no meaning here, ignored; did you mean "sig_key"?',
-    'p.conf:4: warning: "prometheus_port" is ignored: metrics are at /metrics of the address for publishing',
+    'p.conf:3: warning: "log_from" is ignored: the access log (--access-log, log.access) has it',
+    'p.conf:6: warning: "prometheus_port" is ignored: metrics are at /metrics of the address for publishing',
   ]);
 });
 

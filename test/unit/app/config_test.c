@@ -112,7 +112,7 @@ TEST(config_makes_an_origin_for_the_edge)
     assert_true(o->debug && o->forwarded.truncate && o->forwarded.append);
     assert_int_equal(o->forwarded.keep, 2);
     assert_int_equal(o->set_forwarded_proto, APP_FORWARDED_NONE);
-    assert_false(o->no_first_subscription || o->no_pong);
+    assert_false(o->no_pong);
     assert_int_equal(o->connect_ms, 7);
     assert_null(r->host);
     assert_int_equal(r->protocol, APP_PROTOCOL_WS);
@@ -133,6 +133,7 @@ TEST(config_says_how_is_published)
     assert_string_equal(c->grip.auth.tokens[0], "t");
     assert_int_equal(c->grip.auth.n_keys, 1);
     assert_int_equal(c->grip.auth.keys[0].form, APP_KEY_TEXT);
+    assert_true(c->grip.no_first);
     assert_int_equal(c->grip.message_rate, 5);
     assert_int_equal(c->grip.message_hwm, 0);
     assert_string_equal(c->grip.zmq.pull[0], "tcp://*:1");
