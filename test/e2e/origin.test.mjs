@@ -490,6 +490,48 @@ test('the target `test` needs no server', async (t) => {
     assert.equal(`${status} ${body}`, '404 no such test resource\n');
 });
 
+test('an origin that says nothing in time has failed', async (t) => {
+    const origin = await lone(t);
+    const server = await configured(t, origin, { routes: ['*,debug ORIGIN'], more: 'response_ms = 200' });
+    const silent = ask(server, '/');
+
+    await origin.next();
+    assert.deepEqual([(await silent).status, (await silent).body], [502, 'the server did not answer in time\n']);
+    const slow = ask(server, '/');
+    const { response } = await origin.next();
+
+    response.write('a');
+    await new Promise((done) => setTimeout(done, 500));
+    response.end('b');
+    assert.equal((await slow).body, 'ab');
+});
+
+test('the routes change while requests are under way', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-routes-'));
+    const file = join(folder, 'routes');
+    const before = await lone(t);
+    const after = await lone(t);
+
+    t.after(() => rmSync(folder, { recursive: true }));
+    writeFileSync(file, `* 127.0.0.1:${before.port}\n`);
+    const server = await Holdfast.serve(['serve', '--routes', file, '--port', '0', '--control', '127.0.0.1:0']);
+
+    t.after(() => server.stop());
+    const reply = ask(server, '/old');
+    const asked = await before.next();
+
+    writeFileSync(file, `* 127.0.0.1:${after.port}\n`);
+    await until('a request goes the new way', async () => {
+        const other = ask(server, '/new');
+        const one = await Promise.race([before.next(), after.next()].map((next) => next.catch(() => new Promise(() => {}))));
+
+        one.answer(200, {}, String(one.response.socket.localPort));
+        return (await other).body === String(after.port);
+    });
+    asked.answer(200, {}, 'still here');
+    assert.equal((await reply).body, 'still here');
+});
+
 test('two hundred requests at once', async (t) => {
     const { origin, server } = await pair(t);
     const agent = new http.Agent({ maxSockets: 200 });
