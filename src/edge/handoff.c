@@ -139,4 +139,6 @@ void handoff_open(struct app *a, const struct ipc_handoff *m, struct reply take_
         refuse(a, take_reply, SLICE("The request that was handed off has too many header fields."));
     else if (origin_handoff(a, &h, take_reply) < 0)
         refuse_backend(a, take_reply, m->backend);
+    else
+        a->edge->stats.handoffs++;
 }

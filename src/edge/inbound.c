@@ -39,6 +39,7 @@ static void drop_kept(struct inbound *in)
 {
     if (!in->kept)
         return;
+    in->app->edge->stats.handoff_bytes -= in->kept->n;
     buf_done(in->kept);
     mem_free(in->kept);
     in->kept = NULL;
@@ -65,6 +66,17 @@ static struct link *link_of(const struct inbound *in)
 
 /* --- facts of the reply --- */
 
+/* At most a window: who takes more has read too far for a handoff. */
+static void keep(struct inbound *in, struct slice bytes)
+{
+    if (!in->kept)
+        return;
+    if (buf_add(in->kept, bytes) < 0)
+        drop_kept(in);
+    else
+        in->app->edge->stats.handoff_bytes += bytes.n;
+}
+
 static void on_body(void *arg, struct slice bytes, bool end)
 {
     struct inbound *in = arg;
@@ -72,8 +84,7 @@ static void on_body(void *arg, struct slice bytes, bool end)
 
     in->owed += (uint32_t)bytes.n;
     in->body_done = end;
-    if (in->kept && buf_add(in->kept, bytes) < 0)
-        drop_kept(in);
+    keep(in, bytes);
     if (l)
         (void)ipc_put_body(link_out(l), in->slot.id, end ? IPC_END : 0,
                            &(struct ipc_body){.bytes = bytes});

@@ -112,6 +112,7 @@ TEST(the_client_hears_the_route_that_is_named)
         .head = SLICE("GET http://h/nothing\n"));
     fake_ack(&one, lab.seq, 1);
     assert_true(client_heard(&client, "HTTP/1.1 "));
+    assert_int_equal(lab.edge->stats.handoffs, 1);
     assert_int_equal(lab.edge->inbounds.used, 0);
     end();
 }
@@ -151,6 +152,39 @@ TEST(an_upgrade_that_is_handed_off_leaves_no_hold)
     end();
 }
 
+TEST(the_body_is_kept_until_it_is_known_who_answers)
+{
+    begin(&origin);
+    client_open(&lab, &client);
+    peer_say(&client, SLICE("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhel"));
+    fake_expect(&lab, &one, "REQUEST POST http://h/\nBODY hel\n");
+    assert_int_equal(lab.edge->stats.handoff_bytes, 3);
+    SAY(&one, handoff, lab.id, 0, .backend = SLICE("nobody"), .head = SLICE("POST http://h/\n"));
+    assert_int_equal(lab.edge->stats.handoff_bytes, 0);
+    assert_int_equal(lab.edge->stats.handoffs, 0);
+    assert_true(client_heard(&client, "HTTP/1.1 500 "));
+    end();
+}
+
+TEST(a_body_that_was_taken_beyond_a_window_cannot_be_handed_off)
+{
+    static char x[IPC_BODY_WINDOW];
+
+    begin(&origin);
+    client_open(&lab, &client);
+    peer_say(&client, SLICE("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n"));
+    fake_expect(&lab, &one, "REQUEST POST http://h/\n");
+    peer_say(&client, slice_make(x, sizeof(x)));
+    assert_int_equal(lab.edge->stats.handoff_bytes, IPC_BODY_WINDOW);
+    SAY(&one, credit, lab.id, 0, .bytes = IPC_BODY_WINDOW);
+    peer_say(&client, SLICE("more"));
+    assert_int_equal(lab.edge->stats.handoff_bytes, 0);
+    SAY(&one, handoff, lab.id, 0, .backend = SLICE("origin"), .head = SLICE("POST http://h/\n"));
+    assert_true(client_heard(&client, "HTTP/1.1 500 "));
+    assert_true(lab_logged(&lab, "read too far for a handoff"));
+    end();
+}
+
 TEST(a_worker_hands_off_once)
 {
     begin(&origin);
@@ -174,6 +208,8 @@ int main(void)
         T(a_route_that_is_not_there_is_500),
         T(without_an_origin_it_is_500),
         T(an_upgrade_that_is_handed_off_leaves_no_hold),
+        T(the_body_is_kept_until_it_is_known_who_answers),
+        T(a_body_that_was_taken_beyond_a_window_cannot_be_handed_off),
         T(a_worker_hands_off_once),
     };
 
