@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import WebSocket from 'ws';
 import { until } from '../lib/holdfast.mjs';
 import { both, missing, raw } from '../lib/pushpin.mjs';
 import { freePorts, scratch } from './app.mjs';
@@ -221,6 +222,77 @@ test('holds and messages are the same bytes', { skip: missing() }, async (t) => 
             const once = (text) => normal(text).replace(/(one\n)+/, 'one\n');
 
             assert.equal(once(b), once(a));
+        });
+    }
+});
+
+/** A server for WebSocket-over-HTTP that writes down what it was asked: echoes, and subscribes to `c`. */
+async function events(t) {
+    const asked = [];
+    const server = createServer(async (request, response) => {
+        const body = Buffer.concat(await request.toArray()).toString('latin1');
+        const fields = Object.entries(request.headers).filter(([name]) => !OWN.has(name) && !['connection-id', 'host', 'sec-websocket-key'].includes(name)).sort();
+        const subscribe = 'c:{"type":"subscribe","channel":"c"}';
+        const meta = body.startsWith('OPEN') ? { 'Sec-WebSocket-Extensions': 'grip', 'Set-Meta-User': 'me', 'Sec-WebSocket-Protocol': 'b' } : {};
+        const answer = body.startsWith('OPEN') ? `OPEN\r\nTEXT ${subscribe.length.toString(16)}\r\n${subscribe}\r\n` : body;
+
+        asked.push([request.method, request.url, fields, body]);
+        response.writeHead(request.url === '/refused' ? 403 : 200, { 'Content-Type': 'application/websocket-events', ...meta, 'Content-Length': answer.length });
+        response.end(answer, 'latin1');
+    });
+
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+        server.closeAllConnections();
+        server.close();
+    });
+    return { asked, port: server.address().port };
+}
+
+const message = (formats) => post({ items: [{ channel: 'c', formats }] });
+
+/** The life of a WebSocket, as its client hears it. */
+async function live({ port, publish }, path) {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, ['a', 'b'], { headers: { 'X-My': '1', Origin: 'http://site' } });
+    const heard = [];
+    const hears = (text) => until(text, () => heard.some(([what]) => what === text));
+
+    socket.on('message', (data, binary) => heard.push([String(data), binary]));
+    socket.on('unexpected-response', (_, response) => heard.push(['refused', response.statusCode]) && socket.terminate());
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.on('close', (code, reason) => resolve([code, String(reason)])));
+
+    await new Promise((resolve) => socket.on('open', resolve).on('close', resolve));
+    if (socket.readyState !== WebSocket.OPEN) return heard;
+    heard.push(['protocol', socket.protocol]);
+    socket.send('m:text');
+    await hears('text');
+    socket.send(Buffer.from('m:bytes'));
+    await hears('bytes');
+    await raw(publish, message({ 'ws-message': { content: 'to all' } }));
+    await hears('to all');
+    await raw(publish, message({ 'ws-message': { 'content-bin': Buffer.from('raw').toString('base64') } }));
+    await hears('raw');
+    if (path === '/closed') await raw(publish, message({ 'ws-message': { action: 'close', code: 4000, reason: 'over' } }));
+    else socket.close(4001, 'bye');
+    heard.push(['closed', await closed]);
+    return heard;
+}
+
+test('WebSockets over HTTP are the same requests and messages', { skip: missing() }, async (t) => {
+    const [theirs, ours] = [await events(t), await events(t)];
+    const folder = scratch(t);
+    const pair = await both(t, folder, await freePorts(8), { theirs: `* 127.0.0.1:${theirs.port},over_http\n`, ours: `* 127.0.0.1:${ours.port},over_http\n` });
+
+    for (const path of ['/', '/closed', '/refused']) {
+        await t.test(path, async () => {
+            const [a, b] = await Promise.all([live(pair.theirs, path), live(pair.ours, path)]);
+
+            assert.deepEqual(b, a);
+            const last = { '/': 'CLOSE', '/closed': 'CLOSE', '/refused': 'OPEN' }[path];
+
+            await until('the last request', () => [theirs, ours].every(({ asked }) => asked.at(-1)?.at(-1).startsWith(last)));
+            assert.deepEqual(ours.asked.splice(0), theirs.asked.splice(0));
         });
     }
 });

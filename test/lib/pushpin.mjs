@@ -10,6 +10,7 @@ const PROGRAMS = ['/usr/bin/pushpin', '/usr/bin/condure', '/usr/bin/zurl'];
 const INSTALL = fileURLToPath(new URL('../../tools/install-packages', import.meta.url));
 const START_MS = 20_000;
 const STOP_MS = 5_000;
+const WARM = 'is.it.ready'; // a host that the program itself answers for
 
 const isThere = () => PROGRAMS.every((path) => existsSync(path));
 
@@ -63,22 +64,25 @@ const isOpen = (port) => new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => resolve(socket.destroy() && true)).on('error', () => resolve(false));
 });
 
-async function start(name, at, ports, routes, more) {
+// Its processes find one another after they listen.
+const isReady = async (port) => (await raw(port, `GET / HTTP/1.1\r\nHost: ${WARM}\r\nConnection: close\r\n\r\n`)).includes('Hello');
+
+function writeFiles(name, at, ports, routes, more) {
     const folder = join(at, name);
 
     mkdirSync(folder);
-    writeFileSync(join(folder, 'routes'), routes);
+    writeFileSync(join(folder, 'routes'), `${routes[name] ?? routes}${WARM} test\n`);
     writeFileSync(join(folder, 'pushpin.conf'), conf(folder, ports, more));
     return `--config=${join(folder, 'pushpin.conf')}`;
 }
 
 /**
- * Both of them, until the test ends. folder: theirs; ports: eight free ones; routes: the file's text; more: lines of
- * the sections, {proxy, handler}. Returns {theirs, ours}, each {port, publish}.
+ * Both of them, until the test ends. folder: theirs; ports: eight free ones; routes: the file's text, or {theirs, ours};
+ * more: lines of the sections, {proxy, handler}. Returns {theirs, ours}, each {port, publish}.
  */
 export async function both(t, folder, ports, routes, more = {}) {
     const [theirs, ours] = [ports.slice(0, 4), ports.slice(4)].map(([http, publish, pull, command]) => ({ http, publish, pull, command }));
-    const child = spawn(PROGRAMS[0], [await start('theirs', folder, theirs, routes, more), '--merge-output'], { stdio: 'ignore' });
+    const child = spawn(PROGRAMS[0], [writeFiles('theirs', folder, theirs, routes, more), '--merge-output'], { stdio: 'ignore' });
     const ended = new Promise((resolve) => child.on('close', resolve));
 
     t.after(async () => {
@@ -88,10 +92,10 @@ export async function both(t, folder, ports, routes, more = {}) {
         await ended;
         clearTimeout(late);
     });
-    const server = await Holdfast.serve(['pushpin', await start('ours', folder, ours, routes, more)]);
+    const server = await Holdfast.serve(['pushpin', writeFiles('ours', folder, ours, routes, more)]);
 
     t.after(() => server.stop());
-    await until("Debian's pushpin listens", async () => (await isOpen(theirs.http)) && isOpen(theirs.publish), START_MS);
+    await until("Debian's pushpin answers", async () => (await isOpen(theirs.publish)) && isReady(theirs.http), START_MS);
     return { theirs: { port: theirs.http, publish: theirs.publish }, ours: { port: ours.http, publish: ours.publish } };
 }
 
