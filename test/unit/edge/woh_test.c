@@ -910,6 +910,95 @@ TEST(a_client_that_is_a_proxy_itself_hears_of_the_extension)
     assert_true(client_heard(&client, "\x81\x03m:x"));
 }
 
+/* --- anything in any order --- */
+
+static const char *const answers[] = {
+    "",
+    "OPEN\r\n",
+    "TEXT 3\r\nm:x\r\n",
+    "TEXT 1\r\nx\r\nCLOSE 2\r\n\x03\xe9\r\n",
+    "CLOSE\r\n",
+    "DISCONNECT\r\n",
+    "PING\r\nPONG\r\nBINARY 2\r\nm:\r\n",
+    "TEXT 13\r\nc:{\"type\":\"detach\"}\r\n",
+    "TEXT 24\r\nc:{\"type\":\"subscribe\",\"channel\":\"w\"}\r\n",
+    "TEXT 35\r\nc:{\"type\":\"keep-alive\",\"content\":\"k\",\"timeout\":5}     \r\n",
+    "TEXT 25\r\nc:{\"type\":\"send-delayed\",\"content\":\"d\"}\r\n",
+    "TEXT zz\r\n",
+};
+static const char *const heads[] = {
+    EVENTS,
+    EVENTS,
+    GRIP,
+    GRIP "Keep-Alive-Interval: 20\n",
+    EVENTS "Content-Bytes-Accepted: 1\n",
+    "Content-Type: text/plain\n",
+};
+
+static void walk_origin(unsigned n)
+{
+    if (!call.ops)
+        return;
+    if (n % 16 == 0)
+        fail_call((enum upstream_reached)(n / 16 % 4));
+    else
+        answer(n % 32 == 1 ? 500 : 200, heads[n % COUNT_OF(heads)],
+               answers[n / 8 % COUNT_OF(answers)]);
+}
+
+static void walk_client(unsigned n)
+{
+    switch (n % 8) {
+    case 0:
+        client_frame(&client, 8, n & 16 ? SLICE("\x03\xe9") : SLICE(""));
+        break;
+    case 1:
+        client_frame(&client, 9, SLICE("p"));
+        break;
+    case 2:
+        if (n % 64 == 2)
+            client_cut(&client);
+        break;
+    default:
+        client_text(&client, "hello");
+    }
+}
+
+static void walk(unsigned seed)
+{
+    unsigned state = seed * 2654435761u;
+    bool is_open = false;
+
+    (void)begin(NULL);
+    start.one_event = seed & 1;
+    connect_client();
+    for (int i = 0; i < 60; i++) {
+        const unsigned n = (state = state * 1103515245 + 12345) >> 16;
+
+        if (!is_open && call.ops && n % 4) {
+            answer(200, n & 64 ? GRIP : GRIP "Keep-Alive-Interval: 20\n", "OPEN\r\n");
+            is_open = true;
+        } else if (n % 8 < 4) {
+            walk_client(n / 8);
+        } else if (n % 8 < 7) {
+            walk_origin(n / 8);
+        } else if (n & 8) {
+            loop_advance(lab.loop, n % 40000);
+        } else {
+            publish(n & 16    ? "{\"content\":\"p\"}"
+                    : n & 256 ? "{\"action\":\"close\"}"
+                              : "{\"action\":\"refresh\"}");
+        }
+    }
+    (void)end(NULL);
+}
+
+TEST(whatever_happens_in_any_order_everything_is_released)
+{
+    for (unsigned seed = 1; seed < 400; seed++)
+        walk(seed);
+}
+
 #define FRESH(t) cmocka_unit_test_setup_teardown(t, begin, end)
 
 int main(void)
@@ -975,6 +1064,7 @@ int main(void)
         FRESH(delayed_messages_wait_and_a_second_flushes_the_first),
         FRESH(too_many_filters_close_with_1011),
         FRESH(a_client_that_is_a_proxy_itself_hears_of_the_extension),
+        cmocka_unit_test(whatever_happens_in_any_order_everything_is_released),
     };
 
     return cmocka_run_group_tests_name("woh", tests, NULL, NULL);
