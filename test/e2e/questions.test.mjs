@@ -36,7 +36,7 @@ after(async () => {
 });
 
 // Through the door, as `name`.
-async function window(name, room, { host = false, ...options } = {}) {
+async function window(name, room, { host = false, at = server, ...options } = {}) {
     const context = await browser.newContext({ viewport: { width: 1180, height: 860 }, locale: 'en-GB', reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
 
@@ -53,7 +53,7 @@ async function window(name, room, { host = false, ...options } = {}) {
             }
         };
     });
-    await page.goto(server.url('/'));
+    await page.goto(at.url('/'));
     await page.fill('#door-room', room);
     await page.fill('#door-name', name);
     await page.click(host ? '#door-host' : '#door-join');
@@ -209,6 +209,21 @@ test('rooms do not hear each other', async () => {
     await order(two, ['There?']);
     await one.context().close();
     await two.context().close();
+});
+
+test('served with two edges, a room is one room', async () => {
+    const [port, control] = await freePorts(2);
+
+    atPorts(QUESTIONS, join(folder, 'served'), { 8787: port, 5561: control });
+    const served = await Holdfast.serve(['serve', '--config', join(folder, 'served/holdfast.toml'), '--threads', '2', '--state', join(folder, 'served-state')]);
+    const pages = [];
+
+    for (const name of ['One', 'Two', 'Three', 'Four']) pages.push(await window(name, 'wide', { at: served }));
+    for (const page of pages) await page.waitForSelector('#people:has-text("4 people")');
+    for (const [i, page] of pages.entries()) await ask(page, `Question ${i}?`);
+    for (const page of pages) await page.waitForFunction(() => document.querySelectorAll('.card').length === 4);
+    for (const page of pages) await page.context().close();
+    assert.equal((await served.stop()).code, 0);
 });
 
 test('a phone in the dark', async () => {
