@@ -41,6 +41,7 @@ struct subscriber_queue {
     struct list resumed; /* in relay_resumed() */
     bool is_paused;
     uint32_t at, n, cap;
+    uint32_t bytes;          /* weight of what waits */
     struct waiting *waiting; /* from at to n */
 };
 
@@ -312,7 +313,7 @@ void subscriber_drop(struct subscriber *s)
         return;
     for (; q->at < q->n; q->at++)
         publication_unref(q->waiting[q->at].publication);
-    q->at = q->n = 0;
+    q->at = q->n = q->bytes = 0;
     if (!q->is_paused)
         free_queue(s);
 }
@@ -344,10 +345,14 @@ static void wait(struct subscription *u, struct publication *p)
 {
     struct subscriber_queue *q = u->subscriber->queue;
 
-    if (make_room(q))
-        q->waiting[q->n++] = (struct waiting){u, publication_ref(p)};
-    else
+    if ((q->bytes &&
+         p->msg.weight > SUBSCRIBER_QUEUE_BYTES - MIN(q->bytes, SUBSCRIBER_QUEUE_BYTES)) ||
+        !make_room(q)) {
         u->subscriber->edge->stats.items_dropped_slow++;
+        return;
+    }
+    q->waiting[q->n++] = (struct waiting){u, publication_ref(p)};
+    q->bytes += p->msg.weight;
 }
 
 /* What waited is older than where its channel is by now: its sequence goes on later in the queue,
@@ -377,6 +382,7 @@ static void resume(struct subscriber *s)
     while (s->queue && !s->queue->is_paused && s->queue->at < s->queue->n) {
         const struct waiting w = s->queue->waiting[s->queue->at++];
 
+        s->queue->bytes -= w.publication->msg.weight;
         if (w.subscription && !is_passed(s->queue, &w))
             hear(w.subscription, w.publication);
         publication_unref(w.publication);

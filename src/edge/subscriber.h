@@ -9,8 +9,9 @@
  * subscriber is 56 bytes, a subscription 96 and its names.
  *
  * Bounds: `max` channels (of the origin's making; implicit ones do not count); while paused,
- * SUBSCRIBER_QUEUE items: the next ones are dropped and counted, or, on a channel with prev-id, the
- * sequence breaks and recover() is told after the resume. Metadata: SUBSCRIBER_META bytes.
+ * SUBSCRIBER_QUEUE items with SUBSCRIBER_QUEUE_BYTES (one may be larger): the next ones are dropped
+ * and counted, or, on a channel with prev-id, the sequence breaks and recover() is told after the
+ * resume. Metadata: SUBSCRIBER_META bytes.
  */
 #ifndef EDGE_SUBSCRIBER_H
 #define EDGE_SUBSCRIBER_H
@@ -28,6 +29,7 @@ struct rate;
 
 enum {
     SUBSCRIBER_QUEUE = 100,
+    SUBSCRIBER_QUEUE_BYTES = 1 << 20,
     SUBSCRIBER_META = 8192,
 };
 

@@ -371,6 +371,32 @@ TEST(a_pause_keeps_so_many_items)
     expect("");
 }
 
+TEST(a_pause_keeps_so_many_bytes)
+{
+    static char big[400000];
+    struct grip_item item = text("c", "x", NULL, NULL);
+
+    begin(&a, GRIP_HTTP_STREAM);
+    add(&a, "c");
+    subscriber_pause(&a.s);
+    item.formats[GRIP_WS_MESSAGE].content = slice_make(big, sizeof(big));
+    for (int i = 0; i < 4; i++)
+        publish_item(item);
+    publish("c", "small");
+    expect("");
+    assert_int_equal(lab.edge->stats.items_dropped_slow, 2);
+    subscriber_resume(&a.s);
+    expect("a=x a=x a=small ");
+    subscriber_pause(&a.s);
+    item.formats[GRIP_HTTP_RESPONSE].content = slice_make(big, sizeof(big));
+    item.formats[GRIP_HTTP_STREAM].content = SLICE("y");
+    item.size = 1;
+    publish_item(item);
+    expect("");
+    subscriber_resume(&a.s);
+    expect("a=y ");
+}
+
 TEST(a_pause_in_the_middle_of_a_resume_holds_the_rest)
 {
     begin(&a, GRIP_HTTP_STREAM);
@@ -638,6 +664,7 @@ int main(void)
         T(what_came_after_an_id_is_heard_first),
         T(a_paused_subscriber_hears_later_in_order),
         T(a_pause_keeps_so_many_items),
+        T(a_pause_keeps_so_many_bytes),
         T(a_pause_in_the_middle_of_a_resume_holds_the_rest),
         T(what_a_link_has_brought_is_not_heard_again),
         T(a_rate_spreads_deliveries_and_drops_over_its_mark),
