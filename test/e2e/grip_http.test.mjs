@@ -5,43 +5,10 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import test from 'node:test';
+import { GET, POLL, STREAM, ask, chunk, held, hears, response, stream } from '../lib/grip.mjs';
 import { until } from '../lib/holdfast.mjs';
-import { Origin, gateway, pair } from '../lib/origin.mjs';
+import { Origin, pair } from '../lib/origin.mjs';
 import { Peer } from '../lib/peer.mjs';
-
-const POLL = { 'Content-Type': 'text/plain', 'Grip-Hold': 'response', 'Grip-Channel': 'a' };
-const STREAM = { 'Content-Type': 'text/plain', 'Grip-Hold': 'stream', 'Grip-Channel': 'a' };
-const GET = 'GET /a/b?c HTTP/1.1\r\nHost: h\r\nCookie: secret=1\r\nAuthorization: Basic eDp5\r\n\r\n';
-
-const response = (channel, fields, more) => ({ channel, formats: { 'http-response': fields }, ...more });
-const stream = (channel, content, more) => ({ channel, formats: { 'http-stream': { content } }, ...more });
-
-/** A client whose request the origin answers so. */
-async function ask(t, { origin, server }, headers, body = '', request = GET) {
-    const client = await Peer.open(server.port);
-
-    t.after(() => client.close());
-    await client.say(request);
-    (await origin.next()).answer(200, headers, body);
-    return client;
-}
-
-/** The data of the next chunk of a response. */
-async function chunk(client, ms) {
-    const n = parseInt(await client.line(ms), 16);
-    const bytes = n ? await client.bytes(n) : Buffer.alloc(0);
-
-    assert.equal(await client.line(), '');
-    return bytes.toString('latin1');
-}
-
-/** Chunks until they make up that text. */
-async function hears(client, text, ms) {
-    let heard = '';
-
-    while (heard.length < text.length) heard += await chunk(client, ms);
-    assert.equal(heard, text);
-}
 
 test('a poll is answered by an item, and the connection goes on', async (t) => {
     const both = await pair(t);
@@ -62,19 +29,6 @@ test('a poll is answered by an item, and the connection goes on', async (t) => {
     assert.equal(next.fields.get('grip-foo'), undefined);
     assert.equal((await client.body(next)).toString(), 'plain');
 });
-
-/** Waits until so many clients are held. */
-async function held(server, mode, n) {
-    const row = `holdfast_grip_holds{mode="${mode}"} ${n}`;
-    let text;
-
-    for (let i = 0; i < 200; i++) {
-        text = await (await fetch(`http://127.0.0.1:${server.control}/metrics`)).text();
-        if (text.includes(row)) return;
-        await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-    throw new Error(`expected ${row} in\n${text.match(/.*grip_.*/g)?.join('\n')}`);
-}
 
 test('a stream gets its body at once and items behind it', async (t) => {
     const both = await pair(t);

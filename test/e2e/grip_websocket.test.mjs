@@ -3,79 +3,16 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
+import { GRIP, Socket, UPGRADE, control, event, open, overHttp, tell } from '../lib/grip.mjs';
 import { until } from '../lib/holdfast.mjs';
 import { EVENTS, Origin, gateway, pair } from '../lib/origin.mjs';
 import { OPS, Peer, frame } from '../lib/peer.mjs';
-
-const GRIP = { 'Sec-WebSocket-Extensions': 'grip' };
-
-/** Events as they stand in a body. */
-const event = (type, content) => (content === undefined ? `${type}\r\n` : `${type} ${content.length.toString(16)}\r\n${content}\r\n`);
-const control = (message) => event('TEXT', `c:${JSON.stringify(message)}`);
-
-class Socket {
-    constructor(peer) {
-        this.peer = peer;
-    }
-
-    say(text, options) {
-        return this.peer.say(frame({ payload: Buffer.from(text, 'latin1'), ...options }));
-    }
-
-    close(code, reason = '') {
-        const payload = Buffer.alloc(code ? 2 : 0);
-
-        if (code) payload.writeUInt16BE(code);
-        return this.say(Buffer.concat([payload, Buffer.from(reason)]).toString('latin1'), { op: OPS.close });
-    }
-
-    /** "text hello": what was heard next. */
-    async hear(ms) {
-        const { name, payload, code, reason } = await this.peer.frame(ms);
-
-        return name === 'close' ? `close ${code} ${reason}`.trim() : `${name} ${payload.toString('latin1')}`.trim();
-    }
-}
-
-/** A client whose OPEN the origin has answered with `body` and `headers`. */
-async function open(t, { origin, server, path = '/ws', fields, headers = {}, body = 'OPEN\r\n' }) {
-    const peer = await Peer.open(server.port);
-
-    t.after(() => peer.close());
-    const head = peer.upgrade(path, fields);
-
-    head.catch(() => {});
-    const asked = await origin.next();
-
-    assert.equal(asked.body, 'OPEN\r\n');
-    asked.events(body, headers);
-    const socket = new Socket(peer);
-
-    socket.head = await head;
-    socket.open = asked;
-    return socket;
-}
-
-async function overHttp(t, { target = '', ...options } = {}) {
-    const { origin, server } = await pair(t, { target: `,over_http${target}`, ...options });
-
-    return { origin, server, open: (more = {}) => open(t, { origin, server, ...more }) };
-}
-
-/** The origin's answer to what the client says. */
-async function tell(origin, socket, body, headers) {
-    await socket.say('?');
-    const asked = await origin.next();
-
-    asked.events(body, headers);
-    return asked;
-}
 
 async function refused(t, server, origin, answer) {
     const peer = await Peer.open(server.port);
 
     t.after(() => peer.close());
-    await peer.say('GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
+    await peer.say(UPGRADE);
     answer(await origin.next());
     const head = await peer.head();
 
@@ -600,7 +537,7 @@ test('a WebSocket origin: a refusal is relayed', async (t) => {
     const peer = await Peer.open(server.port);
 
     t.after(() => peer.close());
-    await peer.say('GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
+    await peer.say(UPGRADE);
     await origin.refuse('HTTP/1.1 403 Go Away\r\nX-Why: no\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nno');
     const head = await peer.head();
 
