@@ -110,6 +110,12 @@ static void publish_here(struct relay *r, struct publication *take_p)
     (void)hub_publish(r->hub, &take_p->msg, loop_now(r->edge->loop));
 }
 
+static void changed(struct relay *r)
+{
+    __atomic_store_n(&r->here, hub_stats(r->hub).queue_bytes, __ATOMIC_RELAXED);
+    relay_wake(r);
+}
+
 static void on_parcel(struct mail *m)
 {
     struct parcel *p = CONTAINER_OF(m, struct parcel, mail);
@@ -124,13 +130,16 @@ static void on_parcel(struct mail *m)
         if (p->recover)
             hub_recover(r->hub);
         __atomic_fetch_sub(&r->coming, p->bytes, __ATOMIC_RELAXED);
-        __atomic_store_n(&r->here, hub_stats(r->hub).queue_bytes, __ATOMIC_RELAXED);
-        relay_wake(r);
+        changed(r);
     }
     mem_free(p);
 }
 
-/* Copies of the items are made here: what one thread made, another owns after the post. */
+/*
+ * Copies of the items are made here: what one thread made, another owns after the post. To this
+ * edge itself, too: who publishes on one edge after the answer of another comes behind it
+ * everywhere, also here, where that other's mail may still wait.
+ */
 static void post(struct edge *to, const struct grip_items *items)
 {
     const size_t n = items ? items->n : 0;
@@ -148,6 +157,13 @@ static void post(struct edge *to, const struct grip_items *items)
     mailbox_post(to->loop, &p->mail);
 }
 
+static void publish_alone(struct relay *r, const struct grip_items *items)
+{
+    for (size_t i = 0; i < items->n; i++)
+        publish_here(r, publication_new(&items->items[i]));
+    changed(r);
+}
+
 int relay_publish(struct edge *e, const struct grip_items *items)
 {
     for (unsigned i = 0; i < e->count; i++)
@@ -156,23 +172,17 @@ int relay_publish(struct edge *e, const struct grip_items *items)
             return -ERR_OVERLOADED;
         }
     e->stats.items_published += items->n;
-    for (unsigned i = 0; i < e->count; i++)
-        if (e->siblings[i] != e && items->n)
-            post(e->siblings[i], items);
-    for (size_t i = 0; i < items->n; i++)
-        publish_here(e->relay, publication_new(&items->items[i]));
-    __atomic_store_n(&e->relay->here, hub_stats(e->relay->hub).queue_bytes, __ATOMIC_RELAXED);
-    relay_wake(e->relay);
+    if (e->count == 1)
+        publish_alone(e->relay, items);
+    for (unsigned i = 0; e->count > 1 && i < e->count && items->n; i++)
+        post(e->siblings[i], items);
     return 0;
 }
 
 void relay_recover(struct edge *e)
 {
     for (unsigned i = 0; i < e->count; i++)
-        if (e->siblings[i] != e)
-            post(e->siblings[i], NULL);
-    hub_recover(e->relay->hub);
-    relay_wake(e->relay);
+        post(e->siblings[i], NULL);
 }
 
 /* --- which channels are known anywhere --- */

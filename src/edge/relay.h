@@ -2,8 +2,7 @@
  * The relay: publishing, of one edge. It has the edge's hub on the edge's loop, and hands what is
  * published on one edge to all of them, each its own copy.
  *
- *   control, ZeroMQ ─► relay_publish ─┬─► hub of this edge ─► subscribers
- *                                     └─► mail ─► hub of every sibling
+ *   control, ZeroMQ ─► relay_publish ─► mail to every edge, this one too ─► its hub ─► subscribers
  *
  * Bound: RELAY_BACKLOG bytes that were published and are not handed to all subscribers yet, on any
  * edge; who publishes more hears -ERR_OVERLOADED. Hubs tell RELAY_BUDGET facts in a tick, so that a
