@@ -549,6 +549,133 @@ TEST(a_hub_may_go_with_everything_in_it)
     assert_null(a.sub.channel);
 }
 
+/* --- a walk --- */
+
+enum { WALKERS = 40, STEPS = 20000 };
+
+static struct walker {
+    struct sub sub;
+    uint64_t heard; /* msg.seq of the last one */
+} walkers[WALKERS];
+
+static uint32_t dice; /* a fixed sequence: the walk is the same every time */
+
+static uint32_t roll(uint32_t n)
+{
+    dice = dice * 1664525 + 1013904223;
+    return (dice >> 8) % n;
+}
+
+static const char *any_channel(void)
+{
+    return (const char *[]){"a", "b", "c", ""}[roll(4)];
+}
+
+static void any_step(void);
+
+static void on_walker_heard(void *arg, struct sub *s, struct msg *m)
+{
+    struct walker *w = CONTAINER_OF(s, struct walker, sub);
+
+    assert_ptr_not_equal(s->channel, NULL);
+    assert_true(slice_eq(hub_channel(s), m->channel));
+    assert_true(w->heard < m->seq);
+    w->heard = m->seq;
+    if (roll(3) == 0)
+        any_step();
+}
+
+static void on_walker_refresh(void *arg, struct sub *s)
+{
+    assert_non_null(s->channel);
+    if (roll(3) == 0)
+        any_step();
+}
+
+static void step_subscribe(struct walker *w)
+{
+    char id[16];
+
+    if (w->sub.channel) {
+        hub_unsubscribe(hub, &w->sub, now);
+        return;
+    }
+    w->heard = 0;
+    w->sub.lingers = roll(2);
+    hub_subscribe(hub, &w->sub, slice_str(any_channel()), now);
+    (void)snprintf(id, sizeof(id), "%u", roll(50));
+    if (roll(2))
+        (void)hub_replay(hub, &w->sub, slice_str(id));
+}
+
+static void step_publish(void)
+{
+    char id[16], prev[16];
+    struct msg *m;
+
+    (void)snprintf(id, sizeof(id), "%u", roll(50));
+    (void)snprintf(prev, sizeof(prev), "%u", roll(50));
+    m = text(any_channel(), roll(4) ? id : NULL, roll(3) ? NULL : prev);
+    m->no_seq = roll(8) == 0;
+    m->passing = roll(8) == 0;
+    (void)hub_publish(hub, m, now);
+}
+
+static void any_step(void)
+{
+    switch (roll(16)) {
+    case 0:
+        hub_recover(hub);
+        break;
+    case 1:
+        hub_forget(hub, slice_str(any_channel()));
+        break;
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+    case 6:
+        step_publish();
+        break;
+    default:
+        step_subscribe(&walkers[roll(WALKERS)]);
+        break;
+    }
+}
+
+TEST(a_long_walk_keeps_order_and_ends_with_nothing)
+{
+    static const struct hub_ops walking = {on_walker_heard, on_walker_refresh, NULL};
+    const struct hub_options o = {.wait_ms = 50,
+                                  .id_cache_ms = 100,
+                                  .linger_ms = 30,
+                                  .history_count = 5,
+                                  .history_bytes = 450,
+                                  .history_ms = 200,
+                                  .history_total = 1000};
+
+    restart(&o, &walking);
+    dice = 1;
+    for (int i = 0; i < STEPS; i++) {
+        any_step();
+        if (roll(4) == 0)
+            (void)hub_run(hub, now, roll(10));
+        now += roll(5);
+    }
+    for (int i = 0; i < WALKERS; i++)
+        hub_unsubscribe(hub, &walkers[i].sub, now);
+    for (int i = 0; i < 10; i++, now += 1000)
+        while (hub_run(hub, now, 100))
+            continue;
+    assert_int_equal(hub_stats(hub).subs, 0);
+    assert_int_equal(hub_stats(hub).channels, 0);
+    assert_int_equal(hub_stats(hub).queue_bytes, 0);
+    assert_int_equal(hub_stats(hub).kept_bytes, 0);
+    assert_int_equal(hub_stats(hub).parked, 0);
+    assert_int_equal(hub_stats(hub).ids, 0);
+    assert_int_equal(alive, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -581,6 +708,7 @@ int main(void)
         T(the_queue_is_weighed),
         T(channels_can_be_looked_at),
         T(a_hub_may_go_with_everything_in_it),
+        T(a_long_walk_keeps_order_and_ends_with_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
