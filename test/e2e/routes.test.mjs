@@ -98,7 +98,7 @@ test('a program that starts pushpin can start this one', async (t) => {
     const [http, publish] = [await freePort(), await freePort()];
 
     symlinkSync(program, join(folder, 'pushpin'));
-    writeFileSync(join(folder, 'routes'), `id=main,replace_beg=/base 127.0.0.1:${one.port},over_http\n`);
+    writeFileSync(join(folder, 'routes'), `id=main,replace_beg=/base 127.0.0.1:${one.port},over_http,host=backend.example\n`);
     writeFileSync(join(folder, 'local.conf'), `[global]
 include={libdir}/internal.conf
 rundir=${folder}/run
@@ -125,6 +125,7 @@ stats_spec=ipc://{rundir}/{ipc_prefix}stats
     const asked = await one.next();
 
     assert.equal(asked.url, '/base/x');
+    assert.equal(asked.headers.host, 'backend.example');
     assert.ok(asked.headers['grip-sig']);
     asked.answer(200, {}, 'ok');
     assert.equal(await (await response).text(), 'ok');
