@@ -2,14 +2,18 @@
  * A load of WebSocket connections on one server, from one thread, as cheap as it can be made: the
  * figures are about the server, so whatever this program spends is spent in nobody's favour.
  *
- *   load [options] ws://ADDRESS:PORT/PATH
+ *   load [options] ws://ADDRESS:PORT/PATH        (idle, publish: or http://, a response that
+ * streams)
  *
- * Every connection speaks RFC 6455 with frames built once. Three ways to use them:
+ * Every connection speaks RFC 6455 with frames built once. Five ways to use them:
  *
  *   echo       each connection sends, waits for a message of the same length, sends again
  *   broadcast  the first connection sends; when every connection has heard it, it sends again
  *   once       connections are opened and held; for each line on stdin the first one of each room
- * sends idle       connections are opened and held
+ * sends
+ *   idle       connections are opened and held
+ *   publish    connections only listen; messages are published to the channel `bench` by a POST to
+ *              /publish/ at port --publish, the next one when every connection has heard the last
  *
  * It prints a line as it goes, so that whoever started it can read the server's CPU in time:
  *
@@ -18,15 +22,18 @@
  *   end {"messages":N,"seconds":S,"cpu":S,"p50_us":T,"p90_us":T,"p99_us":T,"max_us":T}
  *   all {"messages":N,"seconds":S,"cpu":S,"p50_us":T,…}   once: every connection has heard
  *
+ * publish: `end` counts deliveries that did not come within a second ("missed") and listeners that
+ * the server has closed ("lost"), too; both are left out of the rest.
+ *
  * With --sources N connections come from 127.0.0.1 to 127.0.0.N in turn: an address has no more
  * than some ten thousand free ports for one destination.
  *
  * --json 1 sends text that looks like an application's instead of the alphabet; --deflate 1 offers
  * permessage-deflate. Compressed messages are counted ("packed") and not expanded: they are the
  * server's work, not ours. messages are those received; times are from the sending to the answer,
- * or to the last hearer. After `end` (idle: after `open`) it holds its connections until stdin
- * ends. Any failure (refused, closed, a message of another length, 10 s of silence) ends it with
- * status 1 and says so on stderr.
+ * or to the last hearer (publish: from the POST to each hearer). After `end` (idle: after `open`)
+ * it holds its connections until stdin ends. Any failure (refused, closed, a message of another
+ * length, 10 s of silence) ends it with status 1 and says so on stderr.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -48,11 +55,15 @@ enum {
     OPENING_MAX = 64,      /* handshakes under way at once */
     READ_MAX = 64 << 10,   /* one read buffer for all connections */
     MESSAGE_MAX = 1 << 20, /* --size */
+    PUBLISH_MAX = 4 << 10, /* --size of what is published */
+    MISSED_MS = 1000,      /* publish: without a delivery for so long, the rest is not coming */
     SILENCE_S = 10,        /* a server that says nothing for so long has failed */
     BUCKETS = 1 << 16,     /* of latency, see bucket_of() */
 };
 
-enum mode { ECHO, BROADCAST, IDLE, ONCE };
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+enum mode { ECHO, BROADCAST, IDLE, ONCE, PUBLISH };
 enum phase { OPENING, SETTLING, WARMING, COUNTING, HOLDING };
 enum state { CONNECTING, HANDSHAKING, OPEN };
 
@@ -67,13 +78,15 @@ struct conn {
     uint64_t left;      /* bytes of its payload to come */
     uint64_t length;    /* of the message so far */
     int64_t sent_ns;    /* when its message was sent */
+    uint32_t round;     /* publish: the last publication that it heard */
     char status[16];    /* "HTTP/1.1 101" */
     uint8_t status_len;
 };
 
 static struct {
     enum mode mode;
-    int connections, size, rooms, sources, json, deflate;
+    int connections, size, rooms, sources, json, deflate, publish;
+    bool is_http; /* responses that stream, no WebSockets */
     double seconds, warm, settle;
     struct sockaddr_in address;
     char host[64], path[512];
@@ -89,6 +102,11 @@ static struct {
     uint64_t messages, packed;
     int64_t began_ns;
     double began_cpu;
+    int publisher; /* the POST under way; 0: none */
+    uint32_t round;
+    int64_t published_ns;
+    uint64_t missed; /* deliveries that did not come */
+    int lost;        /* listeners that the server has closed */
     uint32_t *latency;
     uint8_t buffer[READ_MAX];
 } load = {
@@ -249,12 +267,98 @@ static void send_message(struct conn *c)
     send_all(c, load.frame, load.frame_len);
 }
 
+/* Ends with a byte that chunks are not framed with, so that streams need no decoder. */
+static size_t write_post(char *to, size_t room)
+{
+    char content[PUBLISH_MAX + 1], body[PUBLISH_MAX + 256];
+    int n;
+
+    memset(content, 'a', (size_t)load.size);
+    content[load.size - 1] = '!';
+    content[load.size] = '\0';
+    n = snprintf(body, sizeof body,
+                 "{\"items\":[{\"channel\":\"bench\",\"formats\":"
+                 "{\"%s\":{\"content\":\"%s\"}}}]}",
+                 load.is_http ? "http-stream" : "ws-message", content);
+    return (size_t)snprintf(to, room,
+                            "POST /publish/ HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n"
+                            "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                            n, body);
+}
+
+/* Each on a connection of its own: not every server keeps it. */
+static void publish_next(void)
+{
+    struct sockaddr_in at = load.address;
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = &load.publisher};
+    char post[PUBLISH_MAX + 512];
+    const size_t n = write_post(post, sizeof post);
+
+    load.heard = 0;
+    load.round++;
+    at.sin_port = htons((uint16_t)load.publish);
+    load.publisher = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (load.publisher < 0 || connect(load.publisher, (struct sockaddr *)&at, sizeof at) < 0)
+        die("publish: %s", strerror(errno));
+    epoll_ctl(load.epoll, EPOLL_CTL_ADD, load.publisher, &e);
+    load.published_ns = now_ns();
+    if (send(load.publisher, post, n, MSG_NOSIGNAL) != (ssize_t)n)
+        die("publish: %s", strerror(errno));
+}
+
+/* The next publication, when the last is answered and has been heard as far as it will be. */
+static void go_on_publishing(void)
+{
+    if (!load.publisher && load.heard >= load.connections && load.phase != HOLDING)
+        publish_next();
+}
+
+/* What the publisher is told: that it is done, then the end. */
+static void on_published(void)
+{
+    char answer[1024];
+    const ssize_t n = recv(load.publisher, answer, sizeof answer - 1, 0);
+
+    if (n < 0 || (n >= 12 && memcmp(answer, "HTTP", 4) == 0 && memcmp(answer + 9, "200", 3) != 0))
+        die("publish: %.*s", (int)(n < 0 ? 0 : n), answer);
+    if (n > 0)
+        return;
+    close(load.publisher);
+    load.publisher = 0;
+    go_on_publishing();
+}
+
+static void give_up_waiting(int64_t now)
+{
+    if (now - MAX(load.last_heard, load.published_ns) < MISSED_MS * 1000000ll)
+        return;
+    load.missed += (uint64_t)(load.connections - load.heard);
+    load.heard = load.connections;
+    go_on_publishing();
+}
+
+/* The server has closed one that listens. */
+static void lose(struct conn *c)
+{
+    close(c->fd);
+    load.lost++;
+    load.connections--;
+    load.heard -= c->round == load.round;
+    if (load.connections == 0)
+        die("the server has closed all listeners");
+    go_on_publishing();
+}
+
 static void send_pong(struct conn *c)
 {
     static const uint8_t pong[6] = {0x8a, 0x80};
 
     send_all(c, pong, sizeof pong);
 }
+
+#define UPGRADE                                                                                    \
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"                   \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 static void send_handshake(struct conn *c)
 {
@@ -265,11 +369,8 @@ static void send_handshake(struct conn *c)
                             i % load.rooms, room + 2)
                  : snprintf(path, sizeof path, "%s", load.path);
 
-    n = snprintf(request, sizeof request,
-                 "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                 "%s\r\n",
-                 path, load.host,
+    n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", path,
+                 load.host, load.is_http ? "" : UPGRADE,
                  load.deflate ? "Sec-WebSocket-Extensions: permessage-deflate; "
                                 "client_max_window_bits\r\n"
                               : "");
@@ -343,8 +444,8 @@ static size_t read_handshake(struct conn *c, const uint8_t *bytes, size_t n)
         c->matched = bytes[i] == end[c->matched] ? c->matched + 1 : bytes[i] == '\r';
         if (c->matched < 4)
             continue;
-        if (strcmp(c->status + 9, "101") != 0)
-            die("the server answered %s instead of 101", c->status + 9);
+        if (strcmp(c->status + 9, load.is_http ? "200" : "101") != 0)
+            die("the server answered %s", c->status + 9);
         on_open(c);
         return n - i - 1;
     }
@@ -356,10 +457,11 @@ static size_t read_handshake(struct conn *c, const uint8_t *bytes, size_t n)
 static void say_result(const char *word)
 {
     printf("%s {\"messages\":%llu,\"packed\":%llu,\"seconds\":%.4f,\"cpu\":%.4f,\"p50_us\":%.1f,"
-           "\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n",
+           "\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"missed\":%llu,\"lost\":%d}\n",
            word, (unsigned long long)load.messages, (unsigned long long)load.packed,
            (double)(now_ns() - load.began_ns) / 1e9, own_cpu() - load.began_cpu, percentile(0.5),
-           percentile(0.9), percentile(0.99), percentile(1));
+           percentile(0.9), percentile(0.99), percentile(1), (unsigned long long)load.missed,
+           load.lost);
     fflush(stdout);
 }
 
@@ -371,6 +473,14 @@ static void on_delivery(int64_t now)
         say_result("all");
 }
 
+static void on_news(struct conn *c, int64_t now)
+{
+    count_latency(now - load.published_ns);
+    load.heard += c->round != load.round;
+    c->round = load.round;
+    go_on_publishing();
+}
+
 static void on_message(struct conn *c, int64_t now)
 {
     load.messages++;
@@ -378,6 +488,8 @@ static void on_message(struct conn *c, int64_t now)
     load.last_heard = now;
     if (load.mode == ONCE && load.phase == HOLDING)
         return on_delivery(now);
+    if (load.mode == PUBLISH && load.phase != HOLDING)
+        return on_news(c, now);
     if (load.phase != WARMING && load.phase != COUNTING)
         return; /* a greeting, or the last answers */
     if (!c->packed && c->length != (uint64_t)load.size)
@@ -460,18 +572,40 @@ static void read_frames(struct conn *c, const uint8_t *p, size_t n, int64_t now)
     }
 }
 
+/* The end of a message; what is around it and the chunks' frames do not matter. */
+static void read_stream(struct conn *c, const uint8_t *p, size_t n, int64_t now)
+{
+    const uint8_t *end = p + n, *at;
+
+    for (; (at = memchr(p, '!', (size_t)(end - p))); p = at + 1) {
+        c->length += (uint64_t)(at - p) + 1;
+        if (c->length < (uint64_t)load.size)
+            die("a message of %llu bytes instead of %d", (unsigned long long)c->length, load.size);
+        c->length = (uint64_t)load.size;
+        on_message(c, now);
+        c->length = 0;
+    }
+    c->length += (uint64_t)(end - p);
+}
+
 static void on_readable(struct conn *c)
 {
     ssize_t n = recv(c->fd, load.buffer, sizeof load.buffer, 0);
 
     if (n < 0 && errno == EAGAIN)
         return;
+    if (n <= 0 && c->state == OPEN && load.mode == PUBLISH) {
+        lose(c);
+        return;
+    }
     if (n <= 0)
         die("connection %d of %d: %s", (int)(c - load.conns), load.opened,
             n ? strerror(errno) : "closed by the server");
     size_t rest = c->state == OPEN ? (size_t)n : read_handshake(c, load.buffer, (size_t)n);
 
-    if (rest)
+    if (rest && load.is_http)
+        read_stream(c, load.buffer + n - rest, rest, now_ns());
+    else if (rest)
         read_frames(c, load.buffer + n - rest, rest, now_ns());
 }
 
@@ -504,6 +638,10 @@ static void all_open(void)
 static void start_talking(void)
 {
     set_phase(WARMING, load.warm);
+    if (load.mode == PUBLISH) {
+        publish_next();
+        return;
+    }
     for (int i = 0; i < (load.mode == ECHO ? load.connections : 1); i++)
         send_message(&load.conns[i]);
 }
@@ -511,7 +649,7 @@ static void start_talking(void)
 static void start_counting(void)
 {
     memset(load.latency, 0, BUCKETS * sizeof *load.latency);
-    load.messages = load.packed = 0;
+    load.messages = load.packed = load.missed = 0;
     load.began_ns = now_ns();
     load.began_cpu = own_cpu();
     set_phase(COUNTING, load.seconds);
@@ -560,6 +698,8 @@ static void next_phase(void)
         load.phase != SETTLING)
         die("%d s of silence (%d of %d connections open, %d of a broadcast heard)", SILENCE_S,
             load.opened, load.connections, load.heard);
+    if (load.mode == PUBLISH && (load.phase == WARMING || load.phase == COUNTING))
+        give_up_waiting(now);
     if (!load.phase_until || now < load.phase_until)
         return;
     switch (load.phase) {
@@ -594,7 +734,9 @@ static void run(void)
                 return;
             if (!c)
                 continue;
-            if (c->state == CONNECTING)
+            if (events[i].data.ptr == &load.publisher)
+                on_published();
+            else if (c->state == CONNECTING)
                 on_connected(c);
             else
                 on_readable(c);
@@ -609,9 +751,12 @@ static void parse_url(const char *url)
     char host[48];
     int port, n = 0;
 
-    if (sscanf(url, "ws://%47[0-9.]:%d%n", host, &port, &n) != 2 ||
+    load.is_http = !strncmp(url, "http:", 5);
+    if ((!load.is_http && strncmp(url, "ws:", 3) != 0) ||
+        sscanf(strchr(url, ':'), "://%47[0-9.]:%d%n", host, &port, &n) != 2 ||
         !inet_aton(host, &load.address.sin_addr))
-        die("expected ws://ADDRESS:PORT/PATH, got %s", url);
+        die("expected ws://ADDRESS:PORT/PATH or http://…, got %s", url);
+    n += (int)(strchr(url, ':') - url);
     load.address.sin_family = AF_INET;
     load.address.sin_port = htons((uint16_t)port);
     snprintf(load.host, sizeof load.host, "%s:%d", host, port);
@@ -620,12 +765,12 @@ static void parse_url(const char *url)
 
 static enum mode parse_mode(const char *name)
 {
-    static const char *const names[] = {"echo", "broadcast", "idle", "once"};
+    static const char *const names[] = {"echo", "broadcast", "idle", "once", "publish"};
 
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (!strcmp(name, names[i]))
             return (enum mode)i;
-    die("--mode is echo, broadcast, idle or once, not %s", name);
+    die("--mode is echo, broadcast, idle, once or publish, not %s", name);
 }
 
 static int parse_int(const char *text, int min, int max)
@@ -640,20 +785,16 @@ static int parse_int(const char *text, int min, int max)
 
 static void parse_options(int argc, char **argv)
 {
-    static const struct option options[] = {{"mode", required_argument, NULL, 'm'},
-                                            {"connections", required_argument, NULL, 'c'},
-                                            {"size", required_argument, NULL, 's'},
-                                            {"rooms", required_argument, NULL, 'r'},
-                                            {"seconds", required_argument, NULL, 't'},
-                                            {"warm", required_argument, NULL, 'w'},
-                                            {"settle", required_argument, NULL, 'q'},
-                                            {"json", required_argument, NULL, 'j'},
-                                            {"deflate", required_argument, NULL, 'z'},
-                                            {"sources", required_argument, NULL, 'a'},
-                                            {0}};
+    static const struct option options[] = {
+        {"mode", required_argument, NULL, 'm'},    {"connections", required_argument, NULL, 'c'},
+        {"size", required_argument, NULL, 's'},    {"rooms", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 't'}, {"warm", required_argument, NULL, 'w'},
+        {"settle", required_argument, NULL, 'q'},  {"json", required_argument, NULL, 'j'},
+        {"deflate", required_argument, NULL, 'z'}, {"sources", required_argument, NULL, 'a'},
+        {"publish", required_argument, NULL, 'p'}, {0}};
     int o;
 
-    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:j:z:a:", options, NULL)) != -1) {
+    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:j:z:a:p:", options, NULL)) != -1) {
         switch (o) {
         case 'm':
             load.mode = parse_mode(optarg);
@@ -685,15 +826,23 @@ static void parse_options(int argc, char **argv)
         case 'a':
             load.sources = parse_int(optarg, 1, 250);
             break;
+        case 'p':
+            load.publish = parse_int(optarg, 1, 65535);
+            break;
         default:
-            die("usage: load [--mode echo|broadcast|idle|once] [--connections N] [--size BYTES] "
+            die("usage: load [--mode echo|broadcast|idle|once|publish] [--connections N] [--size "
+                "BYTES] "
                 "[--rooms N (a %%d in PATH)]\n            [--seconds S] [--warm S] [--settle S] "
-                "[--json 1] [--deflate 1] [--sources N] ws://ADDRESS:PORT/PATH");
+                "[--json 1] [--deflate 1] [--sources N] [--publish PORT] ws://ADDRESS:PORT/PATH");
         }
     }
     if (optind != argc - 1)
         die("one URL is needed");
     parse_url(argv[optind]);
+    if (load.mode == PUBLISH && (load.size < 1 || load.size > PUBLISH_MAX))
+        die("--size of what is published is 1 to %d", PUBLISH_MAX);
+    if (load.is_http && load.mode != PUBLISH && load.mode != IDLE)
+        die("a response that streams says nothing: --mode idle or publish");
 }
 
 int main(int argc, char **argv)

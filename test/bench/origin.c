@@ -1,6 +1,7 @@
 /*
- * An HTTP origin of WebSocket-over-HTTP, as cheap as it can be made: it answers every request with
- * the events it was sent, so that every message comes back. One thread, keep-alive connections.
+ * An HTTP origin of GRIP and WebSocket-over-HTTP, as cheap as it can be made. It answers every
+ * request with the events it was sent, so that every message comes back; who asks for /listen, as
+ * a WebSocket or not, is held on the channel `bench`. One thread, keep-alive connections.
  *
  *   origin [PORT]      prints "ready PORT"; 0, or nothing: any
  */
@@ -16,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ROOM = 1 << 19 };
+enum { ROOM = 1 << 19, HEAD = 512 };
 
 struct conn {
     int fd;
@@ -24,7 +25,7 @@ struct conn {
     char in[];
 };
 
-static char out[ROOM + 256];
+static char out[ROOM + HEAD];
 
 static void die(const char *what)
 {
@@ -55,27 +56,57 @@ static bool say(struct conn *c, const char *bytes, size_t n)
     return true;
 }
 
+static const char kind[] = "Content-Type: application/websocket-events\r\n";
+
+/* One that only listens: it is put on the channel `bench`, over HTTP or as a WebSocket. */
+static int put_hold(bool is_socket)
+{
+    static const char subscribe[] = "c:{\"type\":\"subscribe\",\"channel\":\"bench\"}";
+    char body[96];
+    int n;
+
+    if (!is_socket)
+        return snprintf(out, HEAD,
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"
+                        "Grip-Hold: stream\r\nGrip-Channel: bench\r\n\r\n");
+    n = snprintf(body, sizeof(body), "OPEN\r\nTEXT %zx\r\n%s\r\n", sizeof(subscribe) - 1,
+                 subscribe);
+    return snprintf(out, HEAD,
+                    "HTTP/1.1 200 OK\r\n%sSec-WebSocket-Extensions: grip\r\n"
+                    "Content-Length: %d\r\n\r\n%s",
+                    kind, n, body);
+}
+
+/* The answer to a request of that body, in `out`; how long it is. */
+static size_t put_answer(bool is_get, bool is_listener, const char *body, size_t n)
+{
+    int m;
+
+    if (is_listener && (is_get || (n >= 6 && memcmp(body, "OPEN\r\n", 6) == 0)))
+        return (size_t)put_hold(!is_get);
+    m = snprintf(out, HEAD, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", kind, n);
+    memcpy(out + m, body, n);
+    return (size_t)m + n;
+}
+
 /* Answers one request that is whole at the front; 0: none is, -1: the connection fails. */
 static ssize_t answer(struct conn *c, char *at, size_t n)
 {
     char *end = memmem(at, n, "\r\n\r\n", 4);
     size_t head, body;
-    int m;
+    bool is_listener;
 
     if (!end)
         return 0;
     head = (size_t)(end - at) + 4;
     end[2] = '\0';
     body = length_of(at);
+    is_listener = strstr(at, " /listen") != NULL;
     end[2] = '\r';
     if (head + body > n)
         return 0;
-    m = snprintf(out, 256,
-                 "HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events\r\n"
-                 "Content-Length: %zu\r\n\r\n",
-                 body);
-    memcpy(out + m, at + head, body);
-    return say(c, out, (size_t)m + body) ? (ssize_t)(head + body) : -1;
+    n = put_answer(at[0] == 'G', is_listener, at + head, body);
+    return say(c, out, n) ? (ssize_t)(head + body) : -1;
 }
 
 static bool hear(struct conn *c)

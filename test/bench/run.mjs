@@ -1,7 +1,8 @@
-// make bench: Holdfast beside workerd, Bun and ws, in one run on one machine. Prints a table; decides nothing.
+// make bench: Holdfast beside workerd, Bun, ws and nchan, and in front of an origin beside Pushpin, in one run on one machine. Prints
+// a table; decides nothing.
 //
-//   node run.mjs [--only echo,broadcast,fanout,json,deflate,latency,connect,idle] [--servers holdfast,workerd,bun,ws,nchan] [--seconds 5]
-//                  [--rounds 3] [--connections 100] [--listeners 1000] [--crowd 10000] [--idle 10000] [--json FILE]
+//   node run.mjs [--only echo,broadcast,fanout,json,deflate,latency,connect,idle,woh,publish,holds] [--seconds 5] [--rounds 3]
+//                  [--servers holdfast,workerd,bun,ws,nchan] [--grip holdfast,pushpin] [--connections 100] [--listeners 1000] [--crowd 10000] [--idle 10000] [--json FILE]
 //
 // CPU of a server is user and system time of all its processes, children that ended included, over the messages that the
 // load received. Each figure is the median of the rounds, in which the servers take turns.
@@ -10,6 +11,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { gripRows } from './grip.mjs';
 import { Load } from './load.mjs';
 import { cpuSeconds, memoryOf, openFiles } from './proc.mjs';
 import { servers } from './servers.mjs';
@@ -17,8 +19,9 @@ import { table } from './table.mjs';
 
 const { values: options } = parseArgs({
     options: {
-        only: { type: 'string', default: 'echo,broadcast,fanout,json,deflate,latency,connect,idle' },
+        only: { type: 'string', default: 'echo,broadcast,fanout,json,deflate,latency,connect,idle,woh,publish,holds' },
         servers: { type: 'string', default: 'holdfast,workerd,bun,ws,nchan' },
+        grip: { type: 'string', default: 'holdfast,pushpin' },
         seconds: { type: 'string', default: '5' },
         rounds: { type: 'string', default: '3' },
         connections: { type: 'string', default: '100' },
@@ -31,6 +34,7 @@ const { values: options } = parseArgs({
 const here = fileURLToPath(new URL('.', import.meta.url));
 const only = options.only.split(',');
 const names = options.servers.split(',');
+const gripNames = options.grip.split(',');
 const [seconds, rounds, connections, listeners, crowd, idle] = [
     options.seconds, options.rounds, options.connections, options.listeners, options.crowd, options.idle,
 ].map(Number);
@@ -43,7 +47,7 @@ const medianOf = (list, key) => median(list.map((one) => one[key]));
 const atMost = (n, name) => Math.min(n, Math.floor(openFiles() / (name === 'workerd' ? 2.2 : 1.1)));
 
 /** One server, one load, one round: CPU and times a message. */
-async function talk(server, mode, path, typeof count === 'function' ? count(name) : count, more) {
+async function talk(server, mode, path, count, more) {
     const load = await Load.start(server.url(path), { mode, connections: count, seconds, ...more });
 
     try {
@@ -66,6 +70,21 @@ async function talk(server, mode, path, typeof count === 'function' ? count(name
     }
 }
 
+/** The medians of the rounds. Within a round the machine was in one mood: the median of the ratios says more than their ratio. */
+function figuresOf(rows, name, compared) {
+    const keys = Object.keys(rows[name][0]);
+
+    return {
+        ...Object.fromEntries(keys.map((key) => [key, medianOf(rows[name], key)])),
+        ...(rows.holdfast && { ratio: median(rows[name].map((figure, i) => rows.holdfast[i][compared] / figure[compared])) }),
+    };
+}
+
+async function gripAll() {
+    for await (const { row, compared, figures } of gripRows(only, gripNames, { seconds, rounds, connections, listeners, crowd, idle }))
+        results.push({ row, servers: Object.fromEntries(gripNames.map((name) => [name, figuresOf(figures, name, compared)])) });
+}
+
 async function talkAll(row, mode, path, count, more = {}) {
     const rows = Object.fromEntries(names.map((name) => [name, []]));
 
@@ -80,13 +99,8 @@ async function talkAll(row, mode, path, count, more = {}) {
             }
         }
     const compared = row === 'latency' ? 'p50' : 'us';
-    const figuresOf = (name) => ({
-        ...Object.fromEntries(Object.keys(rows[name][0]).map((key) => [key, medianOf(rows[name], key)])),
-        // Within a round the machine was in one mood: the ratios of the rounds say more than the ratio of the medians.
-        ...(rows.holdfast && { ratio: median(rows[name].map((figure, i) => rows.holdfast[i][compared] / figure[compared])) }),
-    });
 
-    results.push({ row, servers: Object.fromEntries(names.map((name) => [name, figuresOf(name)])) });
+    results.push({ row, servers: Object.fromEntries(names.map((name) => [name, figuresOf(rows, name, compared)])) });
 }
 
 /** Connections that one after the other open and stay: 64 handshakes are under way at a time. */
@@ -114,13 +128,7 @@ async function connectAll() {
     const rows = Object.fromEntries(names.map((name) => [name, []]));
 
     for (let round = 0; round < rounds; round++) for (const name of names) rows[name].push(await connectOnce(name));
-    const figuresOf = (name) => ({
-        us: medianOf(rows[name], 'us'),
-        rate: medianOf(rows[name], 'rate'),
-        ...(rows.holdfast && { ratio: median(rows[name].map((figure, i) => rows.holdfast[i].us / figure.us)) }),
-    });
-
-    results.push({ row: 'connect', servers: Object.fromEntries(names.map((name) => [name, figuresOf(name)])) });
+    results.push({ row: 'connect', servers: Object.fromEntries(names.map((name) => [name, figuresOf(rows, name, 'us')])) });
 }
 
 /**
@@ -169,7 +177,7 @@ function prepare() {
     const say = { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] };
 
     if (!existsSync(join(here, 'node_modules'))) execFileSync('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund'], say);
-    if (!process.env.HOLDFAST_LOAD) execFileSync('ninja', ['-C', join(here, '../../build'), 'load'], say);
+    if (!process.env.HOLDFAST_LOAD) execFileSync('ninja', ['-C', join(here, '../../build'), 'load', 'bench-origin'], say);
 }
 
 prepare();
@@ -181,6 +189,7 @@ if (only.includes('deflate')) await talkAll('deflate', 'broadcast', 'room/0', li
 if (only.includes('latency')) await talkAll('latency', 'echo', 'echo/0', 1);
 if (only.includes('connect')) await connectAll();
 if (only.includes('idle')) await idleAll();
+await gripAll();
 
 console.log(table(results, { connections, listeners, crowd: atMost(crowd), idle, seconds, rounds }));
 if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);

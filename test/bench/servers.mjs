@@ -13,6 +13,8 @@ import { family } from './proc.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const require = createRequire(import.meta.url);
+const holdfast = process.env.HOLDFAST ?? join(here, '../../build/holdfast');
+const originProgram = process.env.HOLDFAST_ORIGIN ?? join(here, '../../build/bench-origin');
 const START_MS = 30_000;
 const STOP_MS = 15_000;
 const REST_MS = 20_000; // workerd hibernates after 10 s; garbage collectors get the rest
@@ -31,7 +33,7 @@ function programOf(...places) {
 const log = openSync(join(tmpdir(), 'holdfast-bench.log'), 'w');
 
 /** Starts a program; port(line) finds the port in a line of its stdout, or of fd 3 when control is set. */
-async function start(program, args, port, { control = false, env = {}, rest, done = () => {} } = {}) {
+async function start(program, args, port, { control = false, env = {}, rest, publish, done = () => {} } = {}) {
     const child = spawn(program, args, {
         cwd: here,
         stdio: ['ignore', 'pipe', log, ...(control ? ['pipe'] : [])],
@@ -55,7 +57,9 @@ async function start(program, args, port, { control = false, env = {}, rest, don
 
     return {
         pid: child.pid,
-        url: (path) => `ws://127.0.0.1:${number}/${path}`,
+        port: number,
+        publish, // the port that publishing is done at, if any
+        url: (path, scheme = 'ws') => `${scheme}://127.0.0.1:${number}/${path}`,
         atRest: () => (rest ? rest(child.pid) : sleep(REST_MS)),
         async stop() {
             child.kill('SIGTERM');
@@ -77,6 +81,11 @@ const freePort = () => new Promise((resolve) => {
     });
 });
 
+/** A program that does not say when it is ready: somebody who asks its ports (the last is the one to be told) until they answer does. */
+const untilOpen = (command, ...ports) => `${command} & trap "kill $!" TERM
+    for port in ${ports.join(' ')}; do until (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do kill -0 $! || exit 1; sleep 0.05; done; done
+    echo ready http://127.0.0.1:$port; wait $!; wait $!`;
+
 const readyPort = (line) => line.match(/^ready http:\/\/127\.0\.0\.1:(\d+)/)?.[1];
 
 /** Until only the gateway is left, then a little longer. */
@@ -86,12 +95,42 @@ async function workerGone(pid) {
     await sleep(2000);
 }
 
+/** An HTTP origin for those that stand in front of one; they share nothing, so each gets its own. */
+export function origin() {
+    if (!existsSync(originProgram)) throw new Error(`there is no ${originProgram}`);
+    return start(originProgram, [], (line) => line.match(/^ready (\d+)/)?.[1]);
+}
+
+/** Servers in front of an origin at that port: WebSocket-over-HTTP, GRIP, publishing. */
+export const gripServers = {
+    async holdfast(port) {
+        const control = await freePort();
+        const args = ['serve', '--route', `* 127.0.0.1:${port},over_http`, '--port', '0', '--control', `127.0.0.1:${control}`];
+
+        return start(holdfast, args, readyPort, { publish: control, rest: () => sleep(2000) });
+    },
+    async pushpin(port) {
+        const folder = mkdtempSync(join(tmpdir(), 'holdfast-pushpin-'));
+        const ports = { HTTP: await freePort(), PUBLISH: await freePort(), PULL: await freePort(), COMMAND: await freePort() };
+        const conf = readFileSync(join(here, 'peers/pushpin.conf'), 'utf8').replace(/FOLDER|HTTP(?=\n)|PUBLISH|PULL|COMMAND/g, (word) => ports[word] ?? folder);
+
+        if (!existsSync('/usr/bin/pushpin') || !existsSync('/usr/bin/zurl'))
+            throw new Error('pushpin: it is not there (apt-get install pushpin zurl), or leave it out: --grip holdfast');
+        writeFileSync(join(folder, 'pushpin.conf'), conf);
+        writeFileSync(join(folder, 'routes'), `* 127.0.0.1:${port},over_http\n`);
+        return start('bash', ['-c', untilOpen(`pushpin --config=${folder}/pushpin.conf --merge-output >&2`, ports.PUBLISH, ports.HTTP)], readyPort, {
+            publish: ports.PUBLISH,
+            rest: () => sleep(2000),
+            done: () => rmSync(folder, { recursive: true, force: true }),
+        });
+    },
+};
+
 export const servers = {
     holdfast() {
-        const program = process.env.HOLDFAST ?? join(here, '../../build/holdfast');
         const state = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
 
-        return start(program, ['dev', join(here, 'app'), '--port', '0', '--state', state], readyPort, {
+        return start(holdfast, ['dev', join(here, 'app'), '--port', '0', '--state', state], readyPort, {
             rest: workerGone,
             done: () => rmSync(state, { recursive: true, force: true }),
         });
@@ -115,9 +154,7 @@ export const servers = {
         if (!existsSync('/usr/sbin/nginx')) throw new Error('nchan: there is no nginx (apt-get install libnginx-mod-nchan), or leave it out: --servers');
         // Its worker may write in the folder, whoever it runs as.
         writeFileSync(join(folder, 'nginx.conf'), process.getuid() === 0 ? `user root;\n${text}` : text);
-        // nginx does not say when it is ready: somebody who asks until it answers does.
-        const asks = `/usr/sbin/nginx -e stderr -p ${folder} -c ${folder}/nginx.conf & trap "kill $!" TERM
-            until (exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; do kill -0 $! || exit 1; sleep 0.05; done; echo ready http://127.0.0.1:${port}; wait $!; wait $!`;
+        const asks = untilOpen(`/usr/sbin/nginx -e stderr -p ${folder} -c ${folder}/nginx.conf`, port);
 
         return start('bash', ['-c', asks], readyPort, { done: () => rmSync(folder, { recursive: true, force: true }) });
     },

@@ -11,11 +11,32 @@ const TITLES = {
     deflate: ({ listeners }) => `The same to ${listeners} connections that offered permessage-deflate`,
     latency: () => 'Round trip of one connection, 64 bytes',
     connect: ({ listeners }) => `${listeners * 4} WebSockets that open and stay`,
+    woh: ({ connections }) => `WebSocket-over-HTTP, ${connections} clients, 64 bytes: each message is a request to the origin, its answer comes back`,
+    'publish-http': ({ listeners }) => `Publish 64 bytes to ${listeners} streams over HTTP`,
+    'publish-ws': ({ listeners }) => `The same to ${listeners} WebSockets-over-HTTP`,
+    'publish-http-crowd': ({ crowd }) => `Publish 64 bytes to ${crowd} streams over HTTP`,
+    'publish-ws-crowd': ({ crowd }) => `The same to ${crowd} WebSockets-over-HTTP`,
+    'holds-http': ({ idle }) => `Idle streams that are held over HTTP, ${idle}`,
+    'holds-ws': ({ idle }) => `Idle WebSockets-over-HTTP that are subscribed, ${idle}`,
     idle: ({ idle }) => `Idle connections, ${idle} (Holdfast, workerd: hibernated in 50 Durable Objects)`,
 };
 const fixed = (digits) => (value) => value.toFixed(digits);
 const count = (value) => Math.round(value).toLocaleString('en');
 const CPU = ['server CPU µs/message', 'us', fixed(2)];
+const PUBLISH = [
+    ['server CPU µs/delivery', 'us', fixed(2)],
+    ['deliveries/s', 'rate', count],
+    ['p50 µs from the POST', 'p50', fixed(0)],
+    ['p99', 'p99', fixed(0)],
+    ['not delivered', 'missed', count],
+];
+const MEMORY = [
+    ['connections', 'connections', count],
+    ['bytes/connection', 'bytes', count],
+    ['PSS bytes/connection', 'pss', count],
+    ['MB in all', 'total', (value) => fixed(1)(value / 2 ** 20)],
+    ['processes', 'processes', count],
+];
 const COLUMNS = {
     echo: [CPU, ['messages/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]],
     broadcast: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
@@ -24,13 +45,14 @@ const COLUMNS = {
     json: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
     deflate: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)], ['compressed', 'packed', fixed(2)]],
     latency: [['p50 µs', 'p50', fixed(1)], ['p99 µs', 'p99', fixed(1)], ['server CPU µs/message', 'us', fixed(2)]],
-    idle: [
-        ['connections', 'connections', count],
-        ['bytes/connection', 'bytes', count],
-        ['PSS bytes/connection', 'pss', count],
-        ['MB in all', 'total', (value) => fixed(1)(value / 2 ** 20)],
-        ['processes', 'processes', count],
-    ],
+    woh: [['server CPU µs/event', 'us', fixed(2)], ['events/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]],
+    'publish-http': PUBLISH,
+    'publish-ws': PUBLISH,
+    'publish-http-crowd': PUBLISH,
+    'publish-ws-crowd': PUBLISH,
+    'holds-http': MEMORY,
+    'holds-ws': MEMORY,
+    idle: MEMORY,
 };
 
 function lines(row, figures) {
