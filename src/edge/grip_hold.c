@@ -226,7 +226,8 @@ void grip_hold__park(struct grip_hold *h)
 {
     struct exchange *x = reply_client(h->reply);
 
-    if (x)
+    /* Statistics say whose it is once more when the request is made again. */
+    if (x && !h->app->edge->statistics)
         exchange_park(x);
 }
 

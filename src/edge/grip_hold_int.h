@@ -196,6 +196,8 @@ bool grip_link__has_next(const struct grip_hold *h);
 void grip_link__fetch(struct grip_hold *h);
 /* The time until the next fetch begins anew. */
 void grip_link__touch(struct grip_hold *h);
+/* A fetch is under way: what is published meanwhile waits for the page. */
+bool grip_link__is_asked(const struct grip_hold *h);
 /* A fetch brings bytes just now: nothing else is sent between them. */
 bool grip_link__is_busy(const struct grip_hold *h);
 /* The client has taken bytes. */

@@ -121,6 +121,11 @@ int grip_link__set(struct grip_hold *h, const struct grip_instruct *g,
     return 0;
 }
 
+bool grip_link__is_asked(const struct grip_hold *h)
+{
+    return h->link && h->link->fetch;
+}
+
 bool grip_link__is_busy(const struct grip_hold *h)
 {
     return h->link && h->link->fetch && h->link->fetch->has_response;
@@ -197,6 +202,7 @@ static void finish(struct grip_fetching *f,
 {
     struct list todo, *it;
 
+    unjoin(f); /* who fetches from now on fetches anew */
     f->is_telling = true;
     list_move(&todo, &f->links);
     for (it = todo.next; it != &todo; it = it->next)
@@ -606,6 +612,8 @@ void grip_link__cancel_all(struct grip_holds *hs)
     LIST_EACH (&hs->gones, it, next) {
         struct grip_gone *g = LIST_ITEM(it, struct grip_gone, in_all);
 
+        if (!g->has_gone)
+            hs->app->edge->stats.grip_waiting--;
         g->ask.in_line = (struct list){0};
         gone_end(g);
     }

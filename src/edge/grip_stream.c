@@ -27,7 +27,7 @@ bool grip_stream__send(struct grip_hold *h, struct blob *bytes, struct blob **ch
 void grip_stream__taken(struct grip_hold *h)
 {
     grip_link__taken(h);
-    if (h->state == GRIP_OPEN && !grip_link__is_busy(h) && subscriber_is_paused(&h->sub) &&
+    if (h->state == GRIP_OPEN && !grip_link__is_asked(h) && subscriber_is_paused(&h->sub) &&
         reply_pending(h->reply) <= GRIP_HOLD_QUEUE / 2)
         subscriber_resume(&h->sub);
 }

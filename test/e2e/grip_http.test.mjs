@@ -2,12 +2,14 @@
 // shows more than the unit tests of edge/grip_*).
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
 import { GET, POLL, STREAM, ask, chunk, held, hears, response, stream } from '../lib/grip.mjs';
 import { until } from '../lib/holdfast.mjs';
-import { Origin, pair } from '../lib/origin.mjs';
+import { Origin, gateway, pair } from '../lib/origin.mjs';
 import { Peer } from '../lib/peer.mjs';
 
 test('a poll is answered by an item, and the connection goes on', async (t) => {
@@ -28,6 +30,24 @@ test('a poll is answered by an item, and the connection goes on', async (t) => {
 
     assert.equal(next.fields.get('grip-foo'), undefined);
     assert.equal((await client.body(next)).toString(), 'plain');
+});
+
+test('a poll that is made again, while statistics are told', async (t) => {
+    const origin = await Origin.open();
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+    const file = join(folder, 'holdfast.toml');
+
+    t.after(() => (rmSync(folder, { recursive: true }), origin.close()));
+    writeFileSync(file, `[origin]\nroutes = ["* 127.0.0.1:${origin.port}"]\n[zmq]\nstats = ["tcp://127.0.0.1:*"]\n`);
+    const server = await gateway(t, [], ['--config', file]);
+    const client = await ask(t, { origin, server }, POLL);
+
+    await held(server, 'response', 1);
+    await server.publish(response('a', { action: 'hint' }));
+    (await origin.next()).answer(200, POLL);
+    await held(server, 'response', 1);
+    await server.publish(response('a', { body: 'hi' }));
+    assert.equal((await client.body(await client.head())).toString(), 'hi');
 });
 
 test('a stream gets its body at once and items behind it', async (t) => {

@@ -200,6 +200,24 @@ TEST(a_stream_that_missed_an_item_asks_at_once)
     peer_close(&other);
 }
 
+TEST(an_item_waits_for_the_page_also_when_the_client_takes_bytes_meanwhile)
+{
+    hold(&other, "Grip-Hold: stream\nGrip-Channel: c\n", "x");
+    publish("{\"channel\":\"c\",\"id\":\"6\",\"formats\":{\"http-stream\":{\"content\":\"x\"}}}");
+    hold(&client, SEQ, "A");
+    expect_asked("GET http://h/n\nGrip-Last: c; last-id=5\n");
+    publish(STREAM_ID("c", "7", "6", "7"));
+    expect_body(&client, "A");
+    origin_answers(calls[0], 200,
+                   "Grip-Hold: stream\nGrip-Channel: c; prev-id=6\nGrip-Link: </n>; rel=next\n",
+                   "6");
+    publish(STREAM_ID("c", "8", "7", "8"));
+    expect_body(&client, "A678");
+    expect_asked("");
+    peer_close(&client);
+    peer_close(&other);
+}
+
 TEST(a_hint_asks_at_once)
 {
     hold(&client, HOLD "Grip-Link: </n>; rel=next\n", "");
@@ -481,6 +499,7 @@ int main(void)
         FRESH(an_item_that_comes_while_a_link_is_asked_waits_for_the_page),
         FRESH(a_new_channel_of_a_page_may_have_missed_an_item),
         FRESH(a_stream_that_missed_an_item_asks_at_once),
+        FRESH(an_item_waits_for_the_page_also_when_the_client_takes_bytes_meanwhile),
         FRESH(a_hint_asks_at_once),
         FRESH(an_id_is_delivered_once),
         FRESH(a_link_that_fails_is_tried_again),
