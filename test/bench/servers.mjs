@@ -130,7 +130,9 @@ export const servers = {
     holdfast() {
         const state = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
 
-        return start(holdfast, ['dev', join(here, 'app'), '--port', '0', '--state', state], readyPort, {
+        // One edge, as the others have one loop.
+        writeFileSync(join(state, 'holdfast.toml'), `state = "state"\nthreads = 1\n[[listen]]\nport = 0\n[[app]]\npath = "${join(here, 'app')}"\n`);
+        return start(holdfast, ['serve', '--config', join(state, 'holdfast.toml')], readyPort, {
             rest: workerGone,
             done: () => rmSync(state, { recursive: true, force: true }),
         });
