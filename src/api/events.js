@@ -1,6 +1,7 @@
 // Events without a tree (DOM 2): every target is its own whole path.
 //
-// A target keeps its listeners in a Map by type, made when the first one comes. A handler property (`target.onmessage = f`)
+// A target keeps its listeners in one list, which is never changed but replaced: a dispatch goes over the list it found, and a
+// socket with two listeners costs little. A handler property (`target.onmessage = f`)
 // is looked up on the object when an event is dispatched, so that subclasses need no accessors.
 import { DOMException } from './domexception.js';
 import { host } from './host.js';
@@ -357,13 +358,17 @@ for (const ctor of [CustomEvent, MessageEvent, CloseEvent, ErrorEvent, PromiseRe
 
 let deliver;
 let hasListeners;
+const none = [];
 
 export class EventTarget {
-  #listeners = null;
+  #listeners = none; // of all types, in order
   #warned = false;
 
   static {
-    hasListeners = (target, type) => target.#listeners?.has(type) === true;
+    hasListeners = (target, type) => {
+      for (const listener of target.#listeners) if (listener.type === type) return true;
+      return false;
+    };
 
     deliver = (target, event) => {
       const flags = flagsOf(event);
@@ -384,15 +389,14 @@ export class EventTarget {
   #run(event) {
     const type = event.type;
     const handler = this[handlerName(type)];
-    const list = this.#listeners?.get(type);
     let failure;
     if (typeof handler === 'function') failure = this.#call(handler, event);
-    if (list === undefined) return failure;
-    for (const listener of list.length > 1 ? list.slice() : list) {
+    for (const listener of this.#listeners) {
+      if (listener.type !== type) continue;
       if (flagsOf(event) & STOP_NOW) break;
       if (failure !== undefined && !host.flag('spec_compliant_dispatch_exceptions')) break;
       if (listener.removed) continue;
-      if (listener.once) this.#drop(type, listener);
+      if (listener.once) this.#drop(listener);
       const failed = this.#call(listener.callback, event);
       failure ??= failed;
     }
@@ -422,13 +426,15 @@ export class EventTarget {
     );
   }
 
-  #drop(type, listener) {
+  #drop(listener) {
     listener.removed = true;
     listener.undo?.();
-    const list = this.#listeners.get(type);
-    const at = list.indexOf(listener);
-    if (list.length === 1) this.#listeners.delete(type);
-    else this.#listeners.set(type, list.toSpliced(at, 1));
+    this.#listeners = this.#listeners.filter((one) => one !== listener);
+  }
+
+  #find(type, callback) {
+    for (const listener of this.#listeners) if (listener.type === type && listener.callback === callback) return listener;
+    return undefined;
   }
 
   addEventListener(type, callback, options) {
@@ -440,20 +446,17 @@ export class EventTarget {
       throw wrongArgument('addEventListener', 'EventTarget', 2, 'function or HandlerObject');
     }
     if (signal?.aborted) return;
-    this.#listeners ??= new Map();
-    const list = this.#listeners.get(type);
-    if (list?.some((listener) => listener.callback === callback)) return;
-    const listener = { callback, once, removed: false, undo: undefined };
-    if (list === undefined) this.#listeners.set(type, [listener]);
-    else this.#listeners.set(type, [...list, listener]);
-    if (signal !== undefined) listener.undo = onAbort(signal, () => !listener.removed && this.#drop(type, listener));
+    if (this.#find(type, callback) !== undefined) return;
+    const listener = { type, callback, once, removed: false, undo: undefined };
+    this.#listeners = [...this.#listeners, listener];
+    if (signal !== undefined) listener.undo = onAbort(signal, () => !listener.removed && this.#drop(listener));
   }
 
   removeEventListener(type, callback, options) {
     listenerOptions('removeEventListener', options);
     type = `${type}`;
-    const listener = this.#listeners?.get(type)?.find((candidate) => candidate.callback === callback);
-    if (listener !== undefined) this.#drop(type, listener);
+    const listener = this.#find(type, callback);
+    if (listener !== undefined) this.#drop(listener);
   }
 
   dispatchEvent(event) {

@@ -7,6 +7,9 @@ import { host } from './host.js';
 import { native } from './native.js';
 import { copyOf, frame, gather } from './websocket_frames.js';
 
+/** An empty list, which stays so. */
+export const none = [];
+
 export const CONNECTING = 0;
 export const PAIR = 1;
 export const ACCEPTED = 2;
@@ -102,7 +105,7 @@ export class End {
   /** Where its events are delivered; while `held` it counts as pending there. */
   context = null;
   held = false;
-  inbox = [];
+  inbox = none; // a list of its own while something waits
   draining = false;
 
   /** A hibernatable end's Durable Object, tags, order of acceptance, and time of the last automatic answer. */
@@ -215,7 +218,8 @@ export class End {
 
   receive(event) {
     if (this.state === RELEASED) return acknowledge(event.seq);
-    this.inbox.push(event);
+    if (this.inbox === none) this.inbox = [event];
+    else this.inbox.push(event);
     this.drain();
   }
 
@@ -225,6 +229,7 @@ export class End {
     post(this.state === HIBERNATABLE ? stateless : this.context, () => {
       this.draining = false;
       const event = this.inbox.shift();
+      if (this.inbox.length === 0) this.inbox = none;
       if (event !== undefined) event.arrive(this);
       this.drain();
     });
@@ -384,7 +389,7 @@ export class End {
     }
     this.hold = 0;
     this.peer = null;
-    this.inbox = [];
+    this.inbox = none;
     this.state = RELEASED;
     return next;
   }
@@ -400,6 +405,3 @@ export class End {
     this.wire();
   }
 }
-
-/** An empty list. */
-export const none = [];

@@ -253,11 +253,20 @@ void hold_open(struct hold *h, struct transport *take_t, struct slice url, struc
     hold_pace(h);
 }
 
+/* Only who hibernates is ever restored. */
+static void forget_origin(struct hold *h)
+{
+    blob_unref(h->url);
+    h->url = NULL;
+}
+
 void hold_accept(struct hold *h, bool hibernates, bool half_open)
 {
     --*gauge(h);
     h->accepted = true;
     h->hibernates = hibernates;
+    if (!hibernates && h->backend == &actor_backend)
+        forget_origin(h);
     h->half_open = half_open;
     ++*gauge(h);
     if (h->transport)
@@ -283,6 +292,7 @@ void hold_join(struct hold *a, struct hold *b)
         h->joined = h->half_open = true;
         websocket_half_open(h->transport, true);
         h->other = hold_id(both[!i]);
+        forget_origin(h);
         h->backend = &proxy_backend;
         ++*gauge(h);
     }

@@ -1,6 +1,7 @@
 #include "host/host.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,13 @@
 #include "store/store.h"
 
 enum {
-    SETTLE_MAX = 1000,   /* rounds of settle() for one batch; more is a bug of ours */
-    TIMERS_MAX = 1000,   /* due timers that one tick runs */
-    LEAVE_MS = 5000,     /* how long the gateway may take to read our last words */
-    OVERRAN_SECONDS = 1, /* for naming the place of a loop */
-    WATCH_EXTRA_DIV = 4, /* the timer of limits.h comes this part of the limit later */
+    SETTLE_MAX = 1000,    /* rounds of settle() for one batch; more is a bug of ours */
+    TIMERS_MAX = 1000,    /* due timers that one tick runs */
+    LEAVE_MS = 5000,      /* how long the gateway may take to read our last words */
+    OVERRAN_SECONDS = 1,  /* for naming the place of a loop */
+    REST_MS = 2000,       /* without an event, then what is not used is collected, */
+    REST_BYTES = 8 << 20, /* if there may be so much of it */
+    WATCH_EXTRA_DIV = 4,  /* the timer of limits.h comes this part of the limit later */
 };
 
 /* --- what natives do (api_ops) ------------------------------------------------------------------
@@ -243,6 +246,28 @@ static void write_batch(struct host *h)
     h->says_exiting = false;
 }
 
+/*
+ * The engine collects as it allocates: what it allocated last stays when nothing happens any more,
+ * for as long as clients do, and that is most of what a burst of new connections took. So it is
+ * given back when there was a pause. A collection takes some milliseconds for each ten megabytes.
+ */
+static void on_rest(struct timer *t)
+{
+    struct host *h = CONTAINER_OF(t, struct host, rest);
+    const int64_t over = h->busy_ms + REST_MS;
+
+    if (loop_now(h->loop) < over) {
+        timer_set(h->loop, t, over);
+        return;
+    }
+    if (h->leaving || limits_memory() < h->collected + REST_BYTES)
+        return;
+    js_vm_collect(h->vm);
+    js_morgue_empty(h->vm);
+    (void)malloc_trim(0);
+    h->collected = limits_memory();
+}
+
 static void on_flush(void *arg)
 {
     struct host *h = arg;
@@ -297,7 +322,12 @@ static void on_frame(struct endpoint *e, const struct ipc_frame *frame)
 
 static void on_batch(struct endpoint *e)
 {
-    host__flush_later(e->arg);
+    struct host *h = e->arg;
+
+    host__flush_later(h);
+    h->busy_ms = loop_now(h->loop);
+    if (!heap_is_set(&h->rest.node))
+        timer_set(h->loop, &h->rest, h->busy_ms + REST_MS);
 }
 
 /* Without its gateway a worker has nobody to work for; what was not acknowledged is delivered again
@@ -379,6 +409,7 @@ static int open_links(struct host *h, struct err_note *note)
     if (!h->loop)
         return err_notef(note, -ERR_OS, "cannot make a loop: %m");
     h->wake.due = on_timer;
+    h->rest.due = on_rest;
     for (unsigned i = 0; i < h->o->links; i++)
         if (endpoint_open(&h->ends[i], h->loop, h->o->first_fd + (int)i, i, &endpoint_ops, h) < 0)
             return err_notef(note, -ERR_OS, "cannot watch link %u: %m", i);
@@ -442,6 +473,8 @@ static void tear_down(struct host *h)
         endpoint_close(&h->ends[i]);
     if (h->loop)
         timer_del(h->loop, &h->wake);
+    if (h->loop)
+        timer_del(h->loop, &h->rest);
     loop_free(h->loop);
     if (h->pulse)
         (void)munmap(h->pulse, PULSE_BYTES);

@@ -24,6 +24,9 @@ struct host {
     uint32_t actor; /* to whose output gate frames belong now */
     struct timer wake;
     double wake_at;
+    struct timer rest;  /* set while something happens, and until that is over for a while */
+    int64_t busy_ms;    /* when the newest batch was */
+    uint64_t collected; /* resident bytes after the last collection at rest */
     struct host_restore *restores;
     size_t n_restores, cap_restores;
     uint64_t begun;    /* events */
