@@ -54,6 +54,11 @@ bool slice_starts(struct slice s, struct slice prefix)
     return s.n >= prefix.n && slice_eq(slice_sub(s, 0, prefix.n), prefix);
 }
 
+bool slice_starts_nocase(struct slice s, struct slice prefix)
+{
+    return slice_eq_nocase(slice_sub(s, 0, prefix.n), prefix);
+}
+
 bool slice_ends(struct slice s, struct slice suffix)
 {
     return s.n >= suffix.n && slice_eq(slice_sub(s, s.n - suffix.n, suffix.n), suffix);

@@ -71,6 +71,7 @@ static inline bool slice_eq(struct slice a, struct slice b)
 /* ASCII letters compare equal in either case; nothing else is folded. */
 bool slice_eq_nocase(struct slice a, struct slice b);
 bool slice_starts(struct slice s, struct slice prefix);
+bool slice_starts_nocase(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);
 /* Bytes from at to at + n, clipped to s. */
 struct slice slice_sub(struct slice s, size_t at, size_t n);

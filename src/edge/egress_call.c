@@ -416,7 +416,7 @@ static void add_lines(struct egress_call *c)
     bool has_accept = false;
 
     while (slice_split(&rest, '\n', &line)) {
-        has_accept |= line.n > 6 && slice_eq_nocase(slice_sub(line, 0, 7), SLICE("accept:"));
+        has_accept |= slice_starts_nocase(line, SLICE("accept:"));
         add_line(c, line);
     }
     /* What libcurl would add by itself. */

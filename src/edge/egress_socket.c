@@ -14,6 +14,7 @@
 #include "conn/websocket.h"
 #include "edge/egress_int.h"
 #include "io/stream.h"
+#include "wire/fields.h"
 #include "wire/http1.h"
 #include "wire/ipc.h"
 #include "wire/ws.h"
@@ -158,15 +159,11 @@ static int put_host(struct egress_call *c, struct buf *out)
 
 static int put_fields(struct egress_call *c, struct buf *out)
 {
-    struct slice rest = buf_slice(&c->fields), line;
+    struct slice rest = buf_slice(&c->fields), name, value;
     int r = 0;
 
-    while (r == 0 && slice_split(&rest, '\n', &line)) {
-        const size_t name = (size_t)slice_find(line, ':');
-
-        r = http1_put_field(out, slice_sub(line, 0, name),
-                            slice_trim(slice_sub(line, name + 1, line.n)));
-    }
+    while (r == 0 && fields_next(&rest, &name, &value))
+        r = http1_put_field(out, name, value);
     return r;
 }
 

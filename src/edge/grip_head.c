@@ -1,15 +1,9 @@
 #include "edge/grip_head.h"
 
 #include "base/err.h"
+#include "wire/fields.h"
 #include "wire/grip.h"
 #include "wire/grip_item.h"
-
-static int put(struct buf *out, struct slice name, struct slice value)
-{
-    return buf_add(out, name) < 0 || buf_add(out, SLICE(": ")) < 0 || buf_add(out, value) < 0
-               ? -ERR_TOO_LARGE
-               : buf_add_byte(out, '\n');
-}
 
 static bool is_exposed(const struct grip_instruct *g, struct slice name)
 {
@@ -23,7 +17,7 @@ static int put_json(struct buf *out, const struct grip_instruct *g)
 {
     for (size_t i = 0; i < g->n_fields; i++)
         if (!grip_is_field(g->fields[i].name) && is_exposed(g, g->fields[i].name) &&
-            put(out, g->fields[i].name, g->fields[i].value) < 0)
+            fields_put(out, g->fields[i].name, g->fields[i].value) < 0)
             return -ERR_TOO_LARGE;
     return 0;
 }
@@ -35,9 +29,9 @@ int grip_head_fields(struct buf *out, struct slice head, const struct grip_instr
     if (g->is_json)
         return put_json(out, g);
     /* We asked for no coding; whoever codes all the same does it under another name. */
-    while (grip_field_next(&head, &name, &value))
+    while (fields_next(&head, &name, &value))
         if (!grip_is_field(name) && !slice_eq_nocase(name, SLICE("Content-Encoding")) &&
-            is_exposed(g, name) && put(out, name, value) < 0)
+            is_exposed(g, name) && fields_put(out, name, value) < 0)
             return -ERR_TOO_LARGE;
     return 0;
 }
@@ -75,12 +69,12 @@ int grip_head_publish(struct buf *out, struct slice held, const struct grip_form
 {
     struct slice name, value;
 
-    while (grip_field_next(&held, &name, &value))
-        if (!is_replaced(f, name) && !is_removed(f, name) && put(out, name, value) < 0)
+    while (fields_next(&held, &name, &value))
+        if (!is_replaced(f, name) && !is_removed(f, name) && fields_put(out, name, value) < 0)
             return -ERR_TOO_LARGE;
     for (size_t i = 0; i < f->n_fields; i++)
         if (!grip_is_field(f->fields[i].name) && !is_removed(f, f->fields[i].name) &&
-            put(out, f->fields[i].name, f->fields[i].value) < 0)
+            fields_put(out, f->fields[i].name, f->fields[i].value) < 0)
             return -ERR_TOO_LARGE;
     return 0;
 }

@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "edge/grip_hold_int.h"
+#include "wire/fields.h"
 
 /* --- sending --------------------------------------------------------------------------------- */
 
@@ -232,15 +233,12 @@ static bool send_collected(struct grip_hold *h, const struct grip_instruct *g,
 static bool is_event_stream(struct slice head, const struct grip_instruct *g)
 {
     const struct slice type = SLICE("Content-Type"), wanted = SLICE("text/event-stream");
-    struct slice name, value;
+    struct slice value;
 
     for (size_t i = 0; i < g->n_fields; i++)
         if (slice_eq_nocase(g->fields[i].name, type))
-            return slice_eq_nocase(slice_sub(g->fields[i].value, 0, wanted.n), wanted);
-    while (!g->is_json && grip_field_next(&head, &name, &value))
-        if (slice_eq_nocase(name, type))
-            return slice_eq_nocase(slice_sub(value, 0, wanted.n), wanted);
-    return false;
+            return slice_starts_nocase(g->fields[i].value, wanted);
+    return !g->is_json && fields_find(head, type, &value) && slice_starts_nocase(value, wanted);
 }
 
 /* An EventSource hears that something is missing, in place of nothing. */

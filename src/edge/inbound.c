@@ -12,6 +12,7 @@
 #include "edge/link.h"
 #include "edge/settings.h"
 #include "edge/target.h"
+#include "wire/fields.h"
 
 enum {
     HEAD_MAX = 512 << 10, /* more than http1_options lets through */
@@ -155,10 +156,7 @@ static void put_head(struct buf *b, const struct exchange_request *rq, struct sl
     for (size_t i = 0; i < rq->n_fields; i++) {
         if (outside && slice_eq_nocase(rq->fields[i].name, SLICE("CF-Connecting-IP")))
             continue;
-        (void)buf_add(b, rq->fields[i].name);
-        (void)buf_add(b, SLICE(": "));
-        (void)buf_add(b, rq->fields[i].value);
-        (void)buf_add_byte(b, '\n');
+        (void)fields_put(b, rq->fields[i].name, rq->fields[i].value);
     }
 }
 
@@ -350,15 +348,10 @@ static void refuse_response(struct inbound *in, const char *what)
 
 static struct slice field_value(struct slice fields, struct slice name)
 {
-    struct slice line;
+    struct slice value = SLICE_NONE;
 
-    while (slice_split(&fields, '\n', &line)) {
-        struct slice key;
-
-        if (slice_split(&line, ':', &key) && slice_eq_nocase(slice_trim(key), name))
-            return slice_trim(line);
-    }
-    return SLICE_NONE;
+    (void)fields_find(fields, name, &value);
+    return value;
 }
 
 /* The exchange became a WebSocket that the application had coupled already, but it cannot be: the

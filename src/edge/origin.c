@@ -14,6 +14,7 @@
 #include "edge/woh.h"
 #include "edge/ws_origin.h"
 #include "io/stream.h"
+#include "wire/fields.h"
 #include "wire/grip.h"
 #include "wire/http1.h"
 
@@ -252,12 +253,10 @@ static const struct grip_origin_ops hold_ops = {
 
 static struct slice field_of(const struct proxied *p, struct slice name)
 {
-    struct slice rest = p->fields, key, value;
+    struct slice value = SLICE_NONE;
 
-    while (grip_field_next(&rest, &key, &value))
-        if (slice_eq_nocase(key, name))
-            return value;
-    return SLICE_NONE;
+    (void)fields_find(p->fields, name, &value);
+    return value;
 }
 
 /* The response's head instructs: from here on the reply, the call and p itself are the hold's. */

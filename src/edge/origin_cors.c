@@ -1,6 +1,7 @@
 #include "edge/origin_cors.h"
 
 #include "edge/origin_head.h"
+#include "wire/fields.h"
 #include "wire/grip.h"
 
 enum { FIELDS_MAX = 256 << 10 };
@@ -50,16 +51,6 @@ static const struct exchange_ops facts = {.body = on_body, .taken = on_taken, .c
 
 /* --- the response's head --- */
 
-static bool has_field(struct slice fields, struct slice name)
-{
-    struct slice key, value;
-
-    while (grip_field_next(&fields, &key, &value))
-        if (slice_eq_nocase(key, name))
-            return true;
-    return false;
-}
-
 /* Fields that pages may read anyway, and those that are about CORS. */
 static bool is_safe(struct slice name)
 {
@@ -70,12 +61,14 @@ static bool is_safe(struct slice name)
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (slice_eq_nocase(name, slice_str(names[i])))
             return true;
-    return slice_eq_nocase(slice_sub(name, 0, 15), SLICE("Access-Control-"));
+    return slice_starts_nocase(name, SLICE("Access-Control-"));
 }
 
 static void put_missing(struct buf *out, struct slice said, const char *name, struct slice value)
 {
-    if (value.n && !has_field(said, slice_str(name)))
+    struct slice present;
+
+    if (value.n && !fields_find(said, slice_str(name), &present))
         (void)buf_addf(out, "%s: %.*s\n", name, SLICE_FMT(value));
 }
 
@@ -84,7 +77,7 @@ static void put_exposed(struct buf *out, struct slice said)
     CLEANUP(buf_done) struct buf list = {.max = FIELDS_MAX};
     struct slice rest = said, key, value;
 
-    while (grip_field_next(&rest, &key, &value))
+    while (fields_next(&rest, &key, &value))
         if (!is_safe(key) && slice_find_slice(buf_slice(&list), key) < 0)
             (void)buf_addf(&list, "%s%.*s", list.n ? ", " : "", SLICE_FMT(key));
     put_missing(out, said, "Access-Control-Expose-Headers", buf_slice(&list));

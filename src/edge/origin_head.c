@@ -4,6 +4,7 @@
 
 #include "edge/edge.h"
 #include "edge/origin_route.h"
+#include "wire/fields.h"
 #include "wire/http1.h"
 
 #define MARK "eb9bf0f5-" /* in front of the copies that `orig_headers` makes */
@@ -24,26 +25,6 @@ const struct slice *origin_head_find(const struct exchange_request *rq, struct s
         if (slice_eq_nocase(rq->fields[i].name, name))
             return &rq->fields[i].value;
     return NULL;
-}
-
-static bool starts_nocase(struct slice s, struct slice prefix)
-{
-    return s.n >= prefix.n && slice_eq_nocase(slice_sub(s, 0, prefix.n), prefix);
-}
-
-static int put(struct buf *out, struct slice name, struct slice value)
-{
-    uint8_t *p = buf_reserve(out, name.n + value.n + 3);
-
-    if (!p)
-        return -ERR_TOO_LARGE;
-    memcpy(p, name.p, name.n);
-    memcpy(p + name.n, ": ", 2);
-    if (value.n)
-        memcpy(p + name.n + 2, value.p, value.n);
-    p[name.n + 2 + value.n] = '\n';
-    buf_commit(out, name.n + value.n + 3);
-    return 0;
 }
 
 /* --- what stays behind --- */
@@ -109,9 +90,9 @@ static bool is_rewritten(const struct origin_head *h, struct slice name)
 
 static bool is_passed(const struct origin_head *h, struct slice name)
 {
-    if (starts_nocase(name, SLICE("Grip-")))
+    if (slice_starts_nocase(name, SLICE("Grip-")))
         return h->is_trusted;
-    if (starts_nocase(name, SLICE(MARK)))
+    if (slice_starts_nocase(name, SLICE(MARK)))
         return h->is_trusted;
     return !is_hop_by_hop(h->request, name) && !is_rewritten(h, name);
 }
@@ -124,7 +105,7 @@ static int put_passed(const struct origin_head *h, struct buf *out)
         const struct exchange_field *f = &h->request->fields[i];
 
         if (is_passed(h, f->name))
-            r = put(out, f->name, f->value);
+            r = fields_put(out, f->name, f->value);
     }
     return r;
 }
@@ -165,7 +146,7 @@ static int put_forwarded_for(const struct origin_head *h, struct buf *out)
         (void)buf_add(&list, list.n ? SLICE(", ") : SLICE_NONE);
         (void)buf_add(&list, h->peer);
     }
-    return list.n ? put(out, SLICE("X-Forwarded-For"), buf_slice(&list)) : 0;
+    return list.n ? fields_put(out, SLICE("X-Forwarded-For"), buf_slice(&list)) : 0;
 }
 
 static int put_forwarded_proto(const struct origin_head *h, struct buf *out)
@@ -176,9 +157,9 @@ static int put_forwarded_proto(const struct origin_head *h, struct buf *out)
 
     if (!h->is_secure || o->set_forwarded_proto == APP_FORWARDED_NONE)
         return 0;
-    r = put(out, SLICE("X-Forwarded-Proto"), proto);
+    r = fields_put(out, SLICE("X-Forwarded-Proto"), proto);
     if (r == 0 && o->set_forwarded_proto == APP_FORWARDED_BOTH)
-        r = put(out, SLICE("X-Forwarded-Protocol"), proto);
+        r = fields_put(out, SLICE("X-Forwarded-Protocol"), proto);
     return r;
 }
 
@@ -192,7 +173,7 @@ static int put_cdn_loop(const struct origin_head *h, struct buf *out)
         return 0;
     join(h->request, SLICE("CDN-Loop"), &list);
     (void)buf_addf(&list, "%s%s", list.n ? ", " : "", ours);
-    return put(out, SLICE("CDN-Loop"), buf_slice(&list));
+    return fields_put(out, SLICE("CDN-Loop"), buf_slice(&list));
 }
 
 static int put_route_headers(const struct origin_head *h, struct buf *out)
@@ -202,7 +183,7 @@ static int put_route_headers(const struct origin_head *h, struct buf *out)
 
     for (size_t i = 0; i < c->n_headers && r == 0; i++)
         if (c->headers[i].value[0])
-            r = put(out, slice_str(c->headers[i].name), slice_str(c->headers[i].value));
+            r = fields_put(out, slice_str(c->headers[i].name), slice_str(c->headers[i].value));
     return r;
 }
 
@@ -211,12 +192,12 @@ static int put_marked(const struct origin_head *h, const struct exchange_field *
     char name[256];
     int n;
 
-    if (starts_nocase(f->name, SLICE(MARK)))
-        return put(out, f->name, f->value);
+    if (slice_starts_nocase(f->name, SLICE(MARK)))
+        return fields_put(out, f->name, f->value);
     if (is_one_of(f->name, origin_route_origin(h->route)->unmarked))
         return 0;
     n = snprintf(name, sizeof(name), MARK "%.*s", SLICE_FMT(slice_sub(f->name, 0, 200)));
-    return put(out, slice_make(name, (size_t)n), f->value);
+    return fields_put(out, slice_make(name, (size_t)n), f->value);
 }
 
 /* What the client sent, also where it was replaced or taken out. */

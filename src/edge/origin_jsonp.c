@@ -6,6 +6,7 @@
 #include "base/enc.h"
 #include "edge/edge.h"
 #include "edge/origin_head.h"
+#include "wire/fields.h"
 #include "wire/grip.h"
 #include "wire/http1.h"
 
@@ -312,7 +313,7 @@ static void put_head(struct script *s, struct buf *out)
     (void)buf_addf(out, "{\"code\": %u, \"reason\": ", s->status);
     (void)enc_json(out, buf_slice(&s->reason));
     (void)buf_add(out, SLICE(", \"headers\": {"));
-    while (grip_field_next(&rest, &key, &value)) {
+    while (fields_next(&rest, &key, &value)) {
         (void)buf_add(out, is_first ? SLICE_NONE : SLICE(","));
         (void)enc_json(out, key);
         (void)buf_add_byte(out, ':');

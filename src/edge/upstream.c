@@ -8,6 +8,7 @@
 #include "edge/origin_builtin.h"
 #include "edge/origin_route.h"
 #include "edge/settings.h"
+#include "wire/fields.h"
 #include "edge/upstream_int.h"
 
 #define FEATURES                                                                                   \
@@ -127,17 +128,12 @@ static bool is_passed(const struct upstream_call *c, struct slice name)
 
 static int put_fields(struct upstream_call *c, struct buf *out)
 {
-    struct slice rest = c->fields, line;
+    struct slice rest = c->fields, name, value;
     int r = 0;
 
-    while (r == 0 && slice_split(&rest, '\n', &line)) {
-        const size_t name = (size_t)slice_find(line, ':');
-        const struct slice key = slice_sub(line, 0, name);
-
-        if (!is_passed(c, key))
-            continue;
-        r = http1_put_field(out, key, slice_trim(slice_sub(line, name + 1, SIZE_MAX)));
-    }
+    while (r == 0 && fields_next(&rest, &name, &value))
+        if (is_passed(c, name))
+            r = http1_put_field(out, name, value);
     return r;
 }
 
@@ -211,21 +207,6 @@ static bool is_told(const struct http1_head *h, const struct slice *connection, 
            !http1_has_token(h, SLICE("Connection"), name);
 }
 
-static int copy_field(struct buf *out, struct slice name, struct slice value)
-{
-    uint8_t *p = buf_reserve(out, name.n + value.n + 3);
-
-    if (!p)
-        return -ERR_HTTP_HEADERS_LARGE;
-    memcpy(p, name.p, name.n);
-    memcpy(p + name.n, ": ", 2);
-    if (value.n)
-        memcpy(p + name.n + 2, value.p, value.n);
-    p[name.n + 2 + value.n] = '\n';
-    buf_commit(out, name.n + value.n + 3);
-    return 0;
-}
-
 static uint32_t keep_alive_ms(struct slice value)
 {
     const ptrdiff_t at = slice_find_slice(value, SLICE("timeout="));
@@ -247,7 +228,7 @@ static int copy_head(struct upstream_call *c, const struct http1_head *h, struct
     buf_clear(out);
     for (uint32_t i = 0; i < h->count && r == 0; i++) {
         if (is_told(h, connection, h->fields[i].name))
-            r = copy_field(out, h->fields[i].name, h->fields[i].value);
+            r = fields_put(out, h->fields[i].name, h->fields[i].value);
         else if (slice_eq_nocase(h->fields[i].name, SLICE("Keep-Alive")))
             c->conn->keep_ms = keep_alive_ms(h->fields[i].value);
     }

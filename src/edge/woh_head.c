@@ -1,27 +1,8 @@
 #include "edge/woh_head.h"
 
+#include "wire/fields.h"
 #include "wire/grip.h"
 #include "wire/woh.h"
-
-static bool starts_nocase(struct slice s, struct slice prefix)
-{
-    return slice_eq_nocase(slice_sub(s, 0, prefix.n), prefix);
-}
-
-static int put_field(struct buf *out, struct slice name, struct slice value)
-{
-    uint8_t *p = buf_reserve(out, name.n + value.n + 3);
-
-    if (!p)
-        return -ERR_TOO_LARGE;
-    memcpy(p, name.p, name.n);
-    memcpy(p + name.n, ": ", 2);
-    if (value.n)
-        memcpy(p + name.n + 2, value.p, value.n);
-    p[name.n + 2 + value.n] = '\n';
-    buf_commit(out, name.n + value.n + 3);
-    return 0;
-}
 
 /* --- requests --- */
 
@@ -47,7 +28,7 @@ static bool is_removed(struct slice name)
         SLICE("Sec-WebSocket-Extensions"),
     };
 
-    return is_one_of(name, names, COUNT_OF(names)) || starts_nocase(name, SLICE("Meta-")) ||
+    return is_one_of(name, names, COUNT_OF(names)) || slice_starts_nocase(name, SLICE("Meta-")) ||
            grip_is_field(name);
 }
 
@@ -56,15 +37,15 @@ int woh_put_fields(struct buf *out, struct slice fields, bool grip, struct slice
     struct slice name, value;
     int r = 0;
 
-    while (r == 0 && grip_field_next(&fields, &name, &value))
+    while (r == 0 && fields_next(&fields, &name, &value))
         if (!is_removed(name))
-            r = put_field(out, name, value);
+            r = fields_put(out, name, value);
     if (r == 0 && grip)
-        r = put_field(out, SLICE("Sec-WebSocket-Extensions"), SLICE("grip"));
-    if (r < 0 || (r = put_field(out, SLICE("Accept"), SLICE(WOH_CONTENT_TYPE))) < 0 ||
-        (r = put_field(out, SLICE("Connection-Id"), id)) < 0)
+        r = fields_put(out, SLICE("Sec-WebSocket-Extensions"), SLICE("grip"));
+    if (r < 0 || (r = fields_put(out, SLICE("Accept"), SLICE(WOH_CONTENT_TYPE))) < 0 ||
+        (r = fields_put(out, SLICE("Connection-Id"), id)) < 0)
         return r;
-    return put_field(out, SLICE("Content-Type"), SLICE(WOH_CONTENT_TYPE));
+    return fields_put(out, SLICE("Content-Type"), SLICE(WOH_CONTENT_TYPE));
 }
 
 /* --- responses --- */
@@ -104,7 +85,7 @@ static void set_meta(struct buf *meta, struct slice name, struct slice value)
     meta->max = WOH_META_BYTES;
     remove_meta(meta, kept);
     if (value.n)
-        (void)put_field(meta, kept, value);
+        (void)fields_put(meta, kept, value);
     if (meta->n == 0)
         buf_done(meta);
 }
@@ -150,8 +131,8 @@ struct woh_head woh_read_head(unsigned status, struct slice head, struct buf *me
     struct slice name, value;
     bool is_type = false;
 
-    while (grip_field_next(&head, &name, &value)) {
-        if (!starts_nocase(name, SLICE("Set-Meta-")))
+    while (fields_next(&head, &name, &value)) {
+        if (!slice_starts_nocase(name, SLICE("Set-Meta-")))
             read_field(&h, name, value, &is_type);
         else if (meta)
             set_meta(meta, name, value);
@@ -164,7 +145,7 @@ void woh_put_extensions(struct buf *out, struct slice head)
 {
     struct slice name, value;
 
-    while (grip_field_next(&head, &name, &value))
+    while (fields_next(&head, &name, &value))
         if (slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions")))
             add_extension(out, value);
 }
@@ -179,8 +160,9 @@ int woh_put_accepted(struct buf *out, struct slice head)
     struct slice name, value;
     int r = 0;
 
-    while (r == 0 && grip_field_next(&head, &name, &value))
-        if (!is_one_of(name, ours, COUNT_OF(ours)) && !starts_nocase(name, SLICE("Set-Meta-")))
-            r = put_field(out, name, value);
+    while (r == 0 && fields_next(&head, &name, &value))
+        if (!is_one_of(name, ours, COUNT_OF(ours)) &&
+            !slice_starts_nocase(name, SLICE("Set-Meta-")))
+            r = fields_put(out, name, value);
     return r;
 }

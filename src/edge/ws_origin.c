@@ -20,6 +20,7 @@
 #include "edge/statistics.h"
 #include "edge/upstream.h"
 #include "edge/woh_head.h"
+#include "wire/fields.h"
 #include "wire/grip.h"
 
 struct pair {
@@ -382,19 +383,14 @@ static const struct exchange_ops exchange_facts = {on_exchange_body, on_exchange
 
 static void put_fields(struct buf *out, const struct woh_start *s)
 {
-    struct slice rest = s->fields, line, name;
+    const struct slice extensions = SLICE("Sec-WebSocket-Extensions");
+    struct slice rest = s->fields, name, value;
 
-    while (slice_split(&rest, '\n', &line)) {
-        struct slice left = line;
-
-        (void)slice_split(&left, ':', &name);
-        if (!s->trusted && slice_eq_nocase(name, SLICE("Sec-WebSocket-Extensions")))
-            continue;
-        (void)buf_add(out, line);
-        (void)buf_add_byte(out, '\n');
-    }
+    while (fields_next(&rest, &name, &value))
+        if (s->trusted || !slice_eq_nocase(name, extensions))
+            (void)fields_put(out, name, value);
     if (!s->no_grip && !s->trusted)
-        (void)buf_add(out, SLICE("Sec-WebSocket-Extensions: grip\n"));
+        (void)fields_put(out, extensions, SLICE("grip"));
 }
 
 void ws_origin_open(const struct woh_start *s, const struct ws_origin_ops *ops)

@@ -71,9 +71,6 @@ int grip_instruct_parse(struct slice head, unsigned status, struct slice body,
 /* Safe on zeroed memory. */
 void grip_instruct_done(struct grip_instruct *g);
 
-/* Takes the next field off the front of a head; false at its end. Lines without a colon are
- * skipped. */
-bool grip_field_next(struct slice *head, struct slice *ret_name, struct slice *ret_value);
 /* Name begins with "Grip-", in any case: never for clients. */
 bool grip_is_field(struct slice name);
 

@@ -1,27 +1,12 @@
 /* How GRIP's header fields are written: lists of elements, elements of parts, parts with values. */
+#include "wire/fields.h"
 #include "wire/grip.h"
 #include "wire/grip_int.h"
 #include "wire/http1.h"
 
-bool grip_field_next(struct slice *head, struct slice *ret_name, struct slice *ret_value)
-{
-    struct slice line;
-
-    while (slice_split(head, '\n', &line)) {
-        const ptrdiff_t colon = slice_find(line, ':');
-
-        if (colon > 0) {
-            *ret_name = slice_sub(line, 0, (size_t)colon);
-            *ret_value = slice_trim(slice_sub(line, (size_t)colon + 1, line.n));
-            return true;
-        }
-    }
-    return false;
-}
-
 bool grip_is_field(struct slice name)
 {
-    return slice_eq_nocase(slice_sub(name, 0, 5), SLICE("Grip-"));
+    return slice_starts_nocase(name, SLICE("Grip-"));
 }
 
 static bool is_json_type(struct slice name, struct slice value)
@@ -36,7 +21,7 @@ bool grip_is_instructed(struct slice head)
 {
     struct slice name, value;
 
-    while (grip_field_next(&head, &name, &value)) {
+    while (fields_next(&head, &name, &value)) {
         if (grip_is_field(name) || is_json_type(name, value))
             return true;
     }
@@ -45,13 +30,10 @@ bool grip_is_instructed(struct slice head)
 
 bool grip_is_json(struct slice head)
 {
-    struct slice name, value;
+    const struct slice name = SLICE("Content-Type");
+    struct slice value;
 
-    while (grip_field_next(&head, &name, &value)) {
-        if (slice_eq_nocase(name, SLICE("Content-Type")))
-            return is_json_type(name, value);
-    }
-    return false;
+    return fields_find(head, name, &value) && is_json_type(name, value);
 }
 
 /* Cuts what stands before the first `sep` outside of quotes off *in, trimmed. False when a quote is

@@ -1,5 +1,6 @@
 /* Instructions in header fields: one function for each field. */
 #include "base/enc.h"
+#include "wire/fields.h"
 #include "wire/grip.h"
 #include "wire/grip_int.h"
 
@@ -303,7 +304,7 @@ int grip__read_head(struct grip_instruct *g, struct slice head, struct err_note 
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         struct slice rest = head, name, value;
 
-        while (grip_field_next(&rest, &name, &value)) {
+        while (fields_next(&rest, &name, &value)) {
             int err;
 
             if (!slice_eq_nocase(name, slice_str(fields[i].name)))

@@ -157,11 +157,6 @@ static int parse_version(struct slice s, uint8_t *ret_minor)
     return 0;
 }
 
-static bool starts_nocase(struct slice s, struct slice prefix)
-{
-    return slice_eq_nocase(slice_sub(s, 0, prefix.n), prefix);
-}
-
 /* "http://host/path": without user information, and with a path before a query. */
 static int parse_absolute(struct slice rest, struct http1_head *h)
 {
@@ -204,8 +199,8 @@ static int parse_target(struct http1_head *h)
         h->form = HTTP1_ASTERISK;
         return 0;
     }
-    h->is_https = starts_nocase(t, SLICE("https://"));
-    if (h->is_https || starts_nocase(t, SLICE("http://")))
+    h->is_https = slice_starts_nocase(t, SLICE("https://"));
+    if (h->is_https || slice_starts_nocase(t, SLICE("http://")))
         return parse_absolute(slice_sub(t, h->is_https ? 8 : 7, t.n), h);
     return -ERR_HTTP_TARGET;
 }
