@@ -5,6 +5,7 @@
 
 #include "edge/edge_int.h"
 #include "edge/grip_hold.h"
+#include "edge/handshake.h"
 #include "edge/origin_cors.h"
 #include "edge/origin_head.h"
 #include "edge/origin_jsonp.h"
@@ -425,14 +426,8 @@ static struct upstream_call *socket_connect(void *origin, struct slice fields,
                           ops, arg);
 }
 
-static const struct woh_origin_ops woh_ops = {
+static const struct socket_origin_ops socket_ops = {
     .post = socket_post,
-    .credit = upstream_credit,
-    .cancel = upstream_cancel,
-    .release = hold_release,
-};
-
-static const struct ws_origin_ops socket_ops = {
     .connect = socket_connect,
     .credit = upstream_credit,
     .cancel = upstream_cancel,
@@ -443,10 +438,10 @@ static const struct ws_origin_ops socket_ops = {
 static void open_socket(struct proxied *p)
 {
     const struct app_origin_target *t = &p->route->config->targets[0];
-    const struct woh_start s = {
+    const struct socket_start s = {
         .app = p->app,
         .exchange = reply_client(p->reply),
-        .ops = &woh_ops,
+        .ops = &socket_ops,
         .origin = p,
         .fields = p->fields,
         .prefix = slice_str(p->route->config->prefix),
@@ -462,7 +457,7 @@ static void open_socket(struct proxied *p)
     if ((t->over_http || t->test) && !p->is_plain)
         woh_open(&s);
     else
-        ws_origin_open(&s, &socket_ops);
+        ws_origin_open(&s);
 }
 
 /* --- the beginning --- */

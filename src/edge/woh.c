@@ -30,7 +30,6 @@
 #include "edge/upstream.h"
 #include "edge/woh_head.h"
 #include "edge/woh_queue.h"
-#include "wire/grip.h"
 #include "wire/ws.h"
 
 enum state { OPENING, OPEN, DETACHED, ENDING, LEAVING, OVER };
@@ -41,22 +40,20 @@ enum { RETRIES = 5, RETRY_MS = 1000, RETRY_SPREAD_MS = 1000 };
 struct woh {
     struct list in_app;
     struct app *app;
-    struct exchange *exchange; /* OPENING, while the client waits */
-    struct hold *hold;         /* OPEN and DETACHED, while there is a client */
-    const struct woh_origin_ops *ops;
+    struct hold *hold; /* OPEN and DETACHED, while there is a client */
+    const struct socket_origin_ops *ops;
     void *origin;
     struct upstream_call *call;  /* under way */
-    struct handshake *handshake; /* what the origin says to OPEN, until its body has come */
+    struct handshake *handshake; /* until the client is answered */
     struct grip_socket *grip;    /* NULL: it was not negotiated */
     struct blob *fields;         /* of every request */
     struct blob *goodbye;        /* the content of the client's CLOSE, until it is answered */
     struct buf meta;             /* "Meta-Name: value\n"… */
     struct buf body;             /* of the response */
     struct woh_queue queue;
-    size_t counted;     /* its content, in the gauge */
-    struct timer timer; /* for a retry, else for the keep-alive */
-    uint64_t seat;      /* in the roster, while there is a client */
-    struct slice prefix, route_id;
+    size_t counted;        /* its content, in the gauge */
+    struct timer timer;    /* for a retry, else for the keep-alive */
+    uint64_t seat;         /* in the roster, while there is a client */
     size_t replayed;       /* content bytes of the request that were offered before */
     size_t accepted;       /* what its response says of them */
     uint32_t keep_alive_s; /* 0: off */
@@ -67,10 +64,7 @@ struct woh {
     bool is_events : 1;  /* the response's body is to be read */
     bool is_due : 1;     /* a request is to be made, if only an empty one */
     bool has_closed : 1; /* Close was said to the client, and not as an answer */
-    bool no_grip : 1;
-    bool trusted : 1;
     bool one_event : 1;
-    bool debug : 1;
 };
 
 static struct loop *loop_of(const struct woh *w)
@@ -82,9 +76,7 @@ static struct loop *loop_of(const struct woh *w)
 
 static void end_handshake(struct woh *w)
 {
-    if (w->handshake)
-        handshake_done(w->handshake);
-    mem_free(w->handshake);
+    handshake_free(w->handshake);
     w->handshake = NULL;
 }
 
@@ -95,7 +87,7 @@ static void reap(void *arg)
 
 static void over(struct woh *w)
 {
-    assert(w->state != OVER && !w->exchange && !w->hold);
+    assert(w->state != OVER && !w->hold);
     w->state = OVER;
     roster_drop(w->app->edge, w->seat);
     if (w->call)
@@ -505,36 +497,15 @@ static void on_answer(struct woh *w)
 /* An error of ours to the client that still waits for its 101. */
 static void fail(struct woh *w, struct slice text)
 {
-    handshake_fail(w->exchange, w->debug, text);
-    w->exchange = NULL;
+    handshake_fail(w->handshake, text);
     over(w);
 }
 
 /* No events: the origin's own answer, its body as far as it has come. */
 static void relay(struct woh *w)
 {
-    w->handshake->body = w->body;
-    w->body = (struct buf){0};
-    handshake_refuse(w->handshake, w->exchange);
-    w->exchange = NULL;
+    handshake_refuse(w->handshake, buf_slice(&w->body));
     over(w);
-}
-
-static void negotiate(struct woh *w)
-{
-    struct grip_socket_start start = {
-        .hold = w->hold,
-        .channel_prefix = w->prefix,
-        .route_id = w->route_id,
-        .subs = w->handshake->subs,
-        .debug = w->debug,
-        .ops = &grip_facts,
-        .arg = w,
-    };
-
-    if (!w->no_grip && !w->trusted &&
-        grip_is_negotiated(buf_slice(&w->handshake->extension), &start.message_prefix))
-        w->grip = grip_socket_new(&start);
 }
 
 static bool answers_pings(const struct app *a)
@@ -547,14 +518,12 @@ static bool answers_pings(const struct app *a)
 /* Says 101. False: it cannot. */
 static bool upgrade(struct woh *w)
 {
-    w->hold = handshake_accept(w->handshake, w->app, w->exchange, &w->app->ws_origin, w->trusted,
-                               &woh_backend, w);
+    w->hold = handshake_accept(w->handshake, &w->app->ws_origin, &woh_backend, w);
     if (!w->hold)
         return false;
-    w->exchange = NULL;
     w->state = OPEN;
     hold_hear_controls(w->hold, answers_pings(w->app));
-    negotiate(w);
+    w->grip = handshake_grip(w->handshake, w->hold, &grip_facts, w);
     end_handshake(w);
     return true;
 }
@@ -563,7 +532,6 @@ static bool upgrade(struct woh *w)
 static void wait_more(struct woh *w)
 {
     buf_done(&w->body);
-    end_handshake(w);
     set_keep_alive(w);
 }
 
@@ -599,7 +567,7 @@ static void on_open_answer(struct woh *w, bool is_events)
         relay(w);
     } else if (!waits && !begins_with_open(buf_slice(&w->body))) {
         fail(w, SLICE("invalid response to the OPEN event"));
-    } else if (!w->exchange) {
+    } else if (!handshake_is_waiting(w->handshake)) {
         w->state = LEAVING;
         w->keep_alive_s = 0;
         buf_done(&w->body);
@@ -618,10 +586,8 @@ static void on_response(void *arg, const struct upstream_response *r)
     struct woh *w = arg;
     const struct woh_head h = woh_read_head(r->status, r->head, &w->meta);
 
-    if (w->asking == ASK_OPEN) {
-        w->handshake = mem_new(sizeof(*w->handshake));
-        handshake_keep(w->handshake, r);
-    }
+    if (w->asking == ASK_OPEN)
+        handshake_hear(w->handshake, r);
     w->is_events = h.is_events;
     w->accepted = h.accepted;
     if (h.has_keep_alive && h.is_events && (w->state == OPEN || w->state == OPENING))
@@ -689,11 +655,10 @@ static const struct upstream_ops facts = {
 /* --- the beginning --- */
 
 /* The client does not wait any more. What its origin knows of it ends with a DISCONNECT. */
-static void on_exchange_closed(void *arg, int err)
+static void on_client_gone(void *arg)
 {
     struct woh *w = arg;
 
-    w->exchange = NULL;
     if (w->call)
         return;
     w->state = LEAVING;
@@ -701,19 +666,7 @@ static void on_exchange_closed(void *arg, int err)
     go_on(w);
 }
 
-/* An upgrade has no body, and nothing is sent before its answer. */
-static void on_exchange_body(void *arg, struct slice bytes, bool end)
-{
-}
-
-static void on_exchange_taken(void *arg, size_t n)
-{
-}
-
-static const struct exchange_ops exchange_facts = {on_exchange_body, on_exchange_taken,
-                                                   on_exchange_closed};
-
-static struct blob *make_fields(const struct woh_start *s, uint64_t seat)
+static struct blob *make_fields(const struct socket_start *s, uint64_t seat)
 {
     CLEANUP(buf_done) struct buf fields = {.max = WOH_FIELDS_MAX};
     char id[ROSTER_NAME + 1];
@@ -723,27 +676,21 @@ static struct blob *make_fields(const struct woh_start *s, uint64_t seat)
     return blob_copy(buf_slice(&fields));
 }
 
-void woh_open(const struct woh_start *s)
+void woh_open(const struct socket_start *s)
 {
     struct woh *w = mem_new(sizeof(*w));
 
     w->app = s->app;
-    w->exchange = s->exchange;
     w->ops = s->ops;
     w->origin = s->origin;
-    w->prefix = s->prefix;
-    w->route_id = s->route_id;
-    w->no_grip = s->no_grip;
-    w->trusted = s->trusted;
     w->one_event = s->one_event;
-    w->debug = s->debug;
     w->timer.due = on_due;
     w->seat = roster_add(s->app->edge, on_refresh, w);
     w->fields = make_fields(s, w->seat);
     statistics_conn(s->app->edge, w->seat, s->exchange, true);
     list_add_tail(&s->app->wohs, &w->in_app);
     s->app->edge->stats.woh_open++;
-    exchange_attach(s->exchange, &exchange_facts, w);
+    w->handshake = handshake_new(s, on_client_gone, w);
     begin(w, ASK_OPEN);
 }
 

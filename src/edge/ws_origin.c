@@ -19,26 +19,22 @@
 #include "edge/settings.h"
 #include "edge/statistics.h"
 #include "edge/upstream.h"
+#include "edge/woh.h"
 #include "edge/woh_head.h"
 #include "wire/fields.h"
-#include "wire/grip.h"
 
 struct pair {
     struct list in_app;
     struct app *app;
-    struct exchange *exchange;   /* while the client waits for its 101 */
     struct hold *hold;           /* the client */
     struct transport *transport; /* the origin; NULL: detached, or not connected yet */
-    const struct ws_origin_ops *ops;
+    const struct socket_origin_ops *ops;
     void *origin;
     struct upstream_call *call;
-    struct handshake handshake;
-    struct grip_socket *grip; /* NULL: it was not negotiated */
-    struct slice prefix, route_id;
-    uint64_t seat; /* in the roster */
-    bool no_grip : 1;
-    bool trusted : 1;
-    bool debug : 1;
+    struct handshake *handshake; /* until the client is answered */
+    struct buf body;             /* of a refusal */
+    struct grip_socket *grip;    /* NULL: it was not negotiated */
+    uint64_t seat;               /* in the roster */
 };
 
 static struct loop *loop_of(const struct pair *p)
@@ -67,7 +63,6 @@ static void drop_hold(struct pair *p)
 /* What is left of either side ends with it: the origin's connection behind what was sent. */
 static void over(struct pair *p)
 {
-    assert(!p->exchange);
     if (p->call)
         p->ops->cancel(p->call);
     if (p->hold && p->hold->state == HOLD_LEFT)
@@ -78,7 +73,8 @@ static void over(struct pair *p)
     if (p->transport)
         transport_release(p->transport);
     p->transport = NULL;
-    handshake_done(&p->handshake);
+    handshake_free(p->handshake);
+    buf_done(&p->body);
     list_del(&p->in_app);
     p->app->edge->stats.ws_origins_open--;
     roster_drop(p->app->edge, p->seat);
@@ -256,36 +252,17 @@ static void on_refresh(void *arg)
 
 static const struct grip_socket_ops grip_facts = {on_publish_close, on_detach, on_refresh};
 
-static void negotiate(struct pair *p)
-{
-    struct grip_socket_start start = {
-        .hold = p->hold,
-        .channel_prefix = p->prefix,
-        .route_id = p->route_id,
-        .subs = p->handshake.subs,
-        .debug = p->debug,
-        .ops = &grip_facts,
-        .arg = p,
-    };
-
-    if (!p->no_grip && !p->trusted &&
-        grip_is_negotiated(buf_slice(&p->handshake.extension), &start.message_prefix))
-        p->grip = grip_socket_new(&start);
-}
-
 /* --- the opening handshake --- */
 
 static void fail(struct pair *p, struct slice text)
 {
-    handshake_fail(p->exchange, p->debug, text);
-    p->exchange = NULL;
+    handshake_fail(p->handshake, text);
     over(p);
 }
 
 static void refuse(struct pair *p)
 {
-    handshake_refuse(&p->handshake, p->exchange);
-    p->exchange = NULL;
+    handshake_refuse(p->handshake, buf_slice(&p->body));
     over(p);
 }
 
@@ -296,20 +273,19 @@ static void accept(struct pair *p, struct transport *take_t)
     transport_attach(take_t, &origin_facts, p);
     websocket_half_open(take_t, true);
     websocket_hear_controls(take_t, false);
-    if (!p->exchange) {
+    if (!handshake_is_waiting(p->handshake)) {
         over(p);
         return;
     }
-    p->hold =
-        handshake_accept(&p->handshake, p->app, p->exchange, &p->app->ws, p->trusted, &backend, p);
+    p->hold = handshake_accept(p->handshake, &p->app->ws, &backend, p);
     if (!p->hold) {
         fail(p, SLICE_NONE);
         return;
     }
-    p->exchange = NULL;
     hold_hear_controls(p->hold, false);
-    negotiate(p);
-    handshake_done(&p->handshake);
+    p->grip = handshake_grip(p->handshake, p->hold, &grip_facts, p);
+    handshake_free(p->handshake);
+    p->handshake = NULL;
     transport_start(take_t);
 }
 
@@ -317,8 +293,8 @@ static void on_response(void *arg, const struct upstream_response *r)
 {
     struct pair *p = arg;
 
-    handshake_keep(&p->handshake, r);
-    p->handshake.body.max = WOH_REFUSAL;
+    handshake_hear(p->handshake, r);
+    p->body.max = WOH_REFUSAL;
     if (!r->socket)
         return;
     p->call = NULL;
@@ -328,10 +304,9 @@ static void on_response(void *arg, const struct upstream_response *r)
 static void on_body(void *arg, struct slice bytes)
 {
     struct pair *p = arg;
-    struct buf *body = &p->handshake.body;
-    const size_t room = body->max - body->n;
+    const size_t room = p->body.max - p->body.n;
 
-    (void)buf_add(body, slice_sub(bytes, 0, room));
+    (void)buf_add(&p->body, slice_sub(bytes, 0, room));
     if (bytes.n <= room)
         p->ops->credit(p->call, bytes.n);
     else
@@ -361,27 +336,12 @@ static const struct upstream_ops call_facts = {
     .failed = on_failed,
 };
 
-static void on_exchange_closed(void *arg, int err)
+static void on_client_gone(void *arg)
 {
-    struct pair *p = arg;
-
-    p->exchange = NULL;
-    over(p);
+    over(arg);
 }
 
-/* An upgrade has no body, and nothing is sent before its answer. */
-static void on_exchange_body(void *arg, struct slice bytes, bool end)
-{
-}
-
-static void on_exchange_taken(void *arg, size_t n)
-{
-}
-
-static const struct exchange_ops exchange_facts = {on_exchange_body, on_exchange_taken,
-                                                   on_exchange_closed};
-
-static void put_fields(struct buf *out, const struct woh_start *s)
+static void put_fields(struct buf *out, const struct socket_start *s)
 {
     const struct slice extensions = SLICE("Sec-WebSocket-Extensions");
     struct slice rest = s->fields, name, value;
@@ -393,27 +353,21 @@ static void put_fields(struct buf *out, const struct woh_start *s)
         (void)fields_put(out, extensions, SLICE("grip"));
 }
 
-void ws_origin_open(const struct woh_start *s, const struct ws_origin_ops *ops)
+void ws_origin_open(const struct socket_start *s)
 {
     CLEANUP(buf_done) struct buf fields = {.max = WOH_FIELDS_MAX};
     struct pair *p = mem_new(sizeof(*p));
 
     p->app = s->app;
-    p->exchange = s->exchange;
-    p->ops = ops;
+    p->ops = s->ops;
     p->origin = s->origin;
-    p->prefix = s->prefix;
-    p->route_id = s->route_id;
-    p->no_grip = s->no_grip;
-    p->trusted = s->trusted;
-    p->debug = s->debug;
     list_add_tail(&s->app->ws_origins, &p->in_app);
     s->app->edge->stats.ws_origins_open++;
     p->seat = roster_add(s->app->edge, NULL, p);
     statistics_conn(s->app->edge, p->seat, s->exchange, true);
-    exchange_attach(s->exchange, &exchange_facts, p);
+    p->handshake = handshake_new(s, on_client_gone, p);
     put_fields(&fields, s);
-    p->call = ops->connect(p->origin, buf_slice(&fields), &call_facts, p);
+    p->call = p->ops->connect(p->origin, buf_slice(&fields), &call_facts, p);
 }
 
 void ws_origin_end(struct app *a)

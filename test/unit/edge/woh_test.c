@@ -1,6 +1,7 @@
 /* The test plays the origin of a WebSocket: it hears the requests and writes the answers. */
 #include "edge/woh.h"
 
+#include "edge/handshake.h"
 #include "edge/relay.h"
 #include "edge/upstream.h"
 #include "lab.h"
@@ -20,7 +21,7 @@ static struct peer client;
 static struct upstream_call call; /* ops NULL: none is under way */
 static struct buf fields, body;   /* of the last request */
 static int requests, released, cancelled;
-static struct woh_start start;
+static struct socket_start start;
 
 /* --- the origin --- */
 
@@ -53,7 +54,8 @@ static void release(void *origin)
     released++;
 }
 
-static const struct woh_origin_ops origin_ops = {post, credit, cancel, release};
+static const struct socket_origin_ops origin_ops = {
+    .post = post, .credit = credit, .cancel = cancel, .release = release};
 
 static void on_request(void *arg, struct exchange *x)
 {
@@ -159,7 +161,7 @@ static int begin(void **state)
     buf_init(&body, 1 << 22);
     call.ops = NULL;
     requests = released = cancelled = 0;
-    start = (struct woh_start){.fields = SLICE("Cookie: a=b\n")};
+    start = (struct socket_start){.fields = SLICE("Cookie: a=b\n")};
     return 0;
 }
 

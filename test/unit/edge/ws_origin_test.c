@@ -1,6 +1,7 @@
 /* The test plays an origin that speaks WebSocket: a connection of ours to a peer in memory. */
 #include "edge/ws_origin.h"
 
+#include "edge/handshake.h"
 #include "edge/relay.h"
 #include "edge/upstream.h"
 #include "lab.h"
@@ -18,7 +19,7 @@ static struct upstream_call call; /* ops NULL: none is under way */
 static struct buf fields;
 static int released;
 static bool is_connected;
-static struct woh_start start;
+static struct socket_start start;
 
 static struct upstream_call *connect_origin(void *arg, struct slice f,
                                             const struct upstream_ops *ops, void *ops_arg)
@@ -42,13 +43,15 @@ static void release(void *arg)
     released++;
 }
 
-static const struct ws_origin_ops origin_ops = {connect_origin, credit, cancel, release};
+static const struct socket_origin_ops origin_ops = {
+    .connect = connect_origin, .credit = credit, .cancel = cancel, .release = release};
 
 static void on_request(void *arg, struct exchange *x)
 {
     start.app = lab.app;
     start.exchange = x;
-    ws_origin_open(&start, &origin_ops);
+    start.ops = &origin_ops;
+    ws_origin_open(&start);
 }
 
 static const struct http1_server_ops server_ops = {.request = on_request};
@@ -131,7 +134,7 @@ static int begin(void **state)
     call.ops = NULL;
     released = 0;
     is_connected = false;
-    start = (struct woh_start){
+    start = (struct socket_start){
         .fields = SLICE("Cookie: a=b\nSec-WebSocket-Extensions: permessage-deflate\n")};
     return 0;
 }
