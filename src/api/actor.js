@@ -171,7 +171,7 @@ export class Actor {
     this.handle = native.storage.open(this.row.key, this.id, this.name ?? '');
     byHandle.set(this.handle, this);
     watchIdle();
-    native.link.actorState(false, this.sockets.size, this.key);
+    native.link.actorState(false, this.sockets.size, this.key, this.name ?? '');
     try {
       const { exports, name } = this.row;
       const construct = exports[name];
@@ -208,7 +208,7 @@ export class Actor {
     if (this.state === LIVE) {
       byHandle.delete(this.handle);
       native.storage.close(this.handle);
-      native.link.actorState(true, this.sockets.size, this.key);
+      native.link.actorState(true, this.sockets.size, this.key, this.name ?? '');
     }
     Object.assign(this, { state: COLD, top: null, instance: null, handle: 0, dirty: false, inTransaction: 0, alarmTouched: false, quietTicks: 0, root: new Gate(this, null) });
     if (this.sockets.size === 0) actors.delete(this.key);

@@ -412,15 +412,16 @@ static JSValueRef restore_want(const struct js_args *a)
     return put(a, r);
 }
 
-/* actorState(sleeping, sockets, actor) */
+/* actorState(sleeping, sockets, actor, name) */
 static JSValueRef actor_state(const struct js_args *a)
 {
-    CLEANUP(js_text_done) struct js_text actor = {0};
+    CLEANUP(js_text_done) struct js_text actor = {0}, name = {0};
     struct ipc_actor_state m = {.sleeping = js_arg_bool(a, 0)};
 
-    if (!js_arg_u32(a, 1, &m.sockets) || !js_arg_text(a, 2, &actor))
+    if (!js_arg_u32(a, 1, &m.sockets) || !js_arg_text(a, 2, &actor) || !js_arg_text(a, 3, &name))
         return NULL;
     m.actor = actor.s;
+    m.name = name.s;
     return put(a, ipc_put_actor_state(first_link(a), 0, 0, &m));
 }
 
@@ -568,7 +569,7 @@ const struct js_native api_link_natives[] = {
     {"wsJoin", 2, ws_join},
     {"autoResponse", 3, auto_response},
     {"restoreWant", 2, restore_want},
-    {"actorState", 3, actor_state},
+    {"actorState", 4, actor_state},
     {"alarmSet", 3, alarm_set},
     {"ready", 1, ready},
     {"failed", 1, failed},

@@ -413,6 +413,16 @@ static void on_data(void *arg, struct span in)
     update_reading(c);
 }
 
+/* Most clients that have half-closed are gone, and somebody works for them in vain; some wait for
+ * their answer. The sweep comes for it, not only with its next second. */
+static void leave_soon(struct connection *c)
+{
+    struct http1_server *h = c->server;
+
+    connection__touch(c);
+    timer_set(h->loop, &h->sweep, MIN(h->sweep.node.at_ms, c->since_ms + h->options.leave_ms));
+}
+
 static void on_ended(void *arg)
 {
     struct connection *c = arg;
@@ -427,7 +437,7 @@ static void on_ended(void *arg)
     } else if (!c->exchange->has_body_ended) {
         lose(c, -ERR_RESET);
     } else {
-        connection__touch(c); /* the time that is left for an answer begins */
+        leave_soon(c);
     }
 }
 
@@ -475,7 +485,7 @@ static uint32_t patience(const struct connection *c)
     if (wants_body(c->exchange))
         return o->body_ms;
     /* A client that has half-closed: most are gone, some wait for their answer. */
-    return c->has_ended ? o->linger_ms : 0;
+    return c->has_ended ? o->leave_ms : 0;
 }
 
 static void on_timeout(struct connection *c)
@@ -537,7 +547,7 @@ static struct http1_options with_defaults(const struct http1_options *o)
         OR(line_bytes, 16 << 10),  OR(head_bytes, 64 << 10),  OR(fields, HTTP1_FIELDS_MAX),
         OR(body_bytes, 100 << 20), OR(drop_bytes, 256 << 10), OR(out_bytes, 4 << 20),
         OR(head_ms, 15000),        OR(idle_ms, 60000),        OR(body_ms, 60000),
-        OR(send_ms, 60000),        OR(linger_ms, 2000)};
+        OR(send_ms, 60000),        OR(linger_ms, 2000),       OR(leave_ms, 1000)};
 #undef OR
 }
 

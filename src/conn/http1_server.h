@@ -34,6 +34,7 @@ struct http1_options {
     uint32_t body_ms;    /* without a byte of a body that was pulled [60 s]: 408 */
     uint32_t send_ms;    /* without the client taking a byte that waits for it [60 s]: cut */
     uint32_t linger_ms;  /* [2 s] */
+    uint32_t leave_ms;   /* for an answer, once the client has closed its half [1 s] */
 };
 
 struct http1_stats {

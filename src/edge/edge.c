@@ -369,12 +369,10 @@ void edge_obey(struct edge *e, struct order *take_o)
 static void to_worker(struct app *a, struct exchange *x)
 {
     char address[64], text[CLIENT_TEXT];
-    uint16_t port;
-    const struct slice peer = stream_peer(exchange_stream(x), address, &port);
-    const struct slice client = client_find(&a->edge->trusted, peer, exchange_request(x), text);
+    const struct slice peer = stream_peer(exchange_stream(x), address, NULL);
 
-    inbound_open(a, exchange_request(x), reply_to_client(x), client,
-                 client.n && slice_eq(client, peer) ? port : 0);
+    inbound_open(a, exchange_request(x), reply_to_client(x),
+                 client_find(&a->edge->trusted, peer, exchange_request(x), text));
 }
 
 /* A handshake that a page of a foreign site makes in a browser. */

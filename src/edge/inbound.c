@@ -160,15 +160,10 @@ static void put_head(struct buf *b, const struct exchange_request *rq, struct sl
     }
 }
 
-static void put_cf(struct buf *b, const struct exchange_request *rq, struct slice peer,
-                   uint16_t port)
+static void put_cf(struct buf *b, const struct exchange_request *rq, struct slice peer)
 {
-    char text[96];
-    const int n = port ? snprintf(text, sizeof text, "%.*s:%u", SLICE_FMT(peer), port)
-                       : snprintf(text, sizeof text, "%.*s", SLICE_FMT(peer));
-
     (void)buf_add(b, SLICE("{\"clientIp\":"));
-    (void)enc_json(b, slice_make(text, MIN((size_t)n, sizeof text - 1)));
+    (void)enc_json(b, peer);
     if (rq->tls_version)
         (void)buf_addf(b, ",\"tlsVersion\":\"%s\",\"tlsCipher\":\"%s\"", rq->tls_version,
                        rq->tls_cipher);
@@ -176,7 +171,7 @@ static void put_cf(struct buf *b, const struct exchange_request *rq, struct slic
 }
 
 static struct blob *request_frame(const struct inbound *in, const struct exchange_request *rq,
-                                  struct slice peer, uint16_t port)
+                                  struct slice peer)
 {
     struct buf head, cf, frame;
     struct blob *b = NULL;
@@ -185,7 +180,7 @@ static struct blob *request_frame(const struct inbound *in, const struct exchang
     buf_init(&cf, 1024);
     buf_init(&frame, HEAD_MAX + 4096);
     put_head(&head, rq, peer, reply_client(in->reply) != NULL);
-    put_cf(&cf, rq, peer, port);
+    put_cf(&cf, rq, peer);
     if (ipc_put_request(&frame, in->slot.id, 0,
                         &(struct ipc_request){.seq = in->seq,
                                               .hold = in->hold,
@@ -233,7 +228,7 @@ static void want_hold(struct inbound *in)
 }
 
 void inbound_open(struct app *a, const struct exchange_request *request, struct reply take_reply,
-                  struct slice peer, uint16_t port)
+                  struct slice peer)
 {
     struct inbound *in;
     struct blob *frame;
@@ -263,7 +258,7 @@ void inbound_open(struct app *a, const struct exchange_request *request, struct 
     if (request->upgrade && reply_client(take_reply))
         want_hold(in);
     reply_attach(take_reply, &facts, in);
-    frame = request_frame(in, request, peer, port);
+    frame = request_frame(in, request, peer);
     if (frame)
         delivery_add(a, IPC_REQUEST, in->slot.id, frame, !in->has_body);
     else

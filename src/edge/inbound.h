@@ -44,11 +44,11 @@ struct inbound {
 
 /*
  * Queues the REQUEST; from now on the reply is the inbound's. peer: the address of the client, may
- * be empty; port: 0 when it is unknown. Answers at once when the application cannot run (500) or
+ * be empty. Answers at once when the application cannot run (500) or
  * too much waits (503).
  */
 void inbound_open(struct app *a, const struct exchange_request *request, struct reply take_reply,
-                  struct slice peer, uint16_t port);
+                  struct slice peer);
 /* The REQUEST has gone over a link: its body may follow. */
 void inbound_sent(struct inbound *in);
 struct inbound *inbound_find(const struct edge *e, uint64_t id);

@@ -236,7 +236,7 @@ void outbound_start_local(struct link *l, const struct ipc_frame *f, const struc
     if (!parse_head(c))
         reply_text(reply, 400, SLICE("the request has a header that cannot be sent"));
     else if (to)
-        inbound_open(to, &c->request, reply, SLICE_NONE, 0);
+        inbound_open(to, &c->request, reply, SLICE_NONE);
     else
         (void)files_serve(l->app->files, &c->request, reply, FILES_FETCH);
 }

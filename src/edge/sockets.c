@@ -252,8 +252,7 @@ int sockets_actor_state(struct link *l, const struct ipc_actor_state *m)
     else
         a->edge->stats.actor_wakes++;
     log_event(&a->edge->log, LOG_INFO, m->sleeping ? "actor.sleep" : "actor.wake",
-              F_TEXT("app", app_name(a)), F_TEXT("actor", m->actor),
-              F_TEXT("name", actor ? actor_name(actor) : SLICE_NONE),
+              F_TEXT("app", app_name(a)), F_TEXT("actor", m->actor), F_TEXT("name", m->name),
               F_UINT("sockets", m->sockets));
     if (m->sleeping && actor)
         actor_rest(&a->actors, actor);

@@ -50,10 +50,10 @@ test('a listener with proxy_protocol takes the address of the header, and nothin
     const server = await serve(t, '', 'proxy_protocol = true');
     const v2 = Buffer.from('0d0a0d0a000d0a515549540a' + '21' + '11' + '000c' + 'c0000207' + 'c0000201' + 'dc04' + '0050', 'hex');
 
-    assert.equal(body(await say(server.port, 'PROXY TCP4 192.0.2.1 192.0.2.2 56324 80\r\n' + get())), '192.0.2.1:56324');
-    assert.equal(body(await say(server.port, 'PROXY TCP6 2001:db8::9 ::1 7 80\r\n', get())), '2001:db8::9:7');
-    assert.equal(body(await say(server.port, v2, get())), '192.0.2.7:56324');
-    assert.match(body(await say(server.port, 'PROXY UNKNOWN\r\n' + get())), /^127\.0\.0\.1:/);
+    assert.equal(body(await say(server.port, 'PROXY TCP4 192.0.2.1 192.0.2.2 56324 80\r\n' + get())), '192.0.2.1');
+    assert.equal(body(await say(server.port, 'PROXY TCP6 2001:db8::9 ::1 7 80\r\n', get())), '2001:db8::9');
+    assert.equal(body(await say(server.port, v2, get())), '192.0.2.7');
+    assert.match(body(await say(server.port, 'PROXY UNKNOWN\r\n' + get())), /^127\.0\.0\.1$/);
     assert.equal(await say(server.port, get()), '');
     assert.equal(await say(server.port, 'PROXY TCP4 nonsense\r\n' + get()), '');
 });
@@ -65,7 +65,7 @@ test('forwarded addresses are believed when a trusted proxy says them', async (t
     assert.equal(body(await say(trusting.port, get('Forwarded: for="[2001:db8::1]:99";proto=https'))), '2001:db8::1');
     const other = await serve(t, 'trusted_proxies = ["10.0.0.0/8"]');
 
-    assert.match(body(await say(other.port, get('X-Forwarded-For: 192.0.2.1'))), /^127\.0\.0\.1:/);
+    assert.match(body(await say(other.port, get('X-Forwarded-For: 192.0.2.1'))), /^127\.0\.0\.1$/);
 });
 
 test('one client has so many connections, and its places come back', async (t) => {
