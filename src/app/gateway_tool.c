@@ -52,7 +52,7 @@ void tool_close(struct tool *t)
 {
     if (!t)
         return;
-    child_close(t->child);
+    child_end(t->child);
     buf_done(&t->out);
     buf_done(&t->err);
     mem_free(t);

@@ -18,7 +18,7 @@ typedef void tool_done(void *arg, bool ok, struct slice out, struct slice err);
  * program. */
 struct tool *tool_open(struct loop *l, const char *const *argv, const char *dir, tool_done *done,
                        void *arg, struct err_note *note);
-/* Ends it when it still runs; done is not called any more. NULL is nothing. */
+/* Kills it when it still runs, and waits for that; done is not called any more. NULL is nothing. */
 void tool_close(struct tool *t);
 
 #endif

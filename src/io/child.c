@@ -149,6 +149,18 @@ void child_close(struct child *c)
         forget(c);
 }
 
+void child_end(struct child *c)
+{
+    if (!c || c->is_released)
+        return;
+    if (c->pid) {
+        (void)kill(c->pid, SIGKILL);
+        (void)waitpid(c->pid, &c->status, 0);
+        c->pid = 0;
+    }
+    child_close(c);
+}
+
 pid_t child_pid(const struct child *c)
 {
     return c->pid;

@@ -48,6 +48,9 @@ void child_signal(struct child *c, int number);
 /* The owner lets go: ops are not called again. A process that still runs is killed (SIGKILL) and
  * reaped in the background. NULL is nothing. */
 void child_close(struct child *c);
+/* The same, but waits until a killed process is gone (it takes what its memory takes to be given
+ * back): for the end of a loop, which does not watch any more. */
+void child_end(struct child *c);
 /* "exited with status 3", "was killed by signal 9 (Killed)": written into ret, which is returned.
  */
 const char *child_status_text(int status, char ret[64]);

@@ -177,6 +177,18 @@ TEST(who_is_let_go_is_killed_and_reaped_in_silence)
     loop_free(l);
 }
 
+TEST(a_loop_that_ends_leaves_no_process_behind)
+{
+    struct loop *l = loop_new();
+    struct child *c = shell(l, "sleep 60", CHILD_CAPTURE);
+    const pid_t pid = child_pid(c);
+
+    child_end(c);
+    assert_int_not_equal(kill(pid, 0), 0);
+    assert_int_equal(gone, 0);
+    loop_free(l);
+}
+
 #define FRESH(t) cmocka_unit_test_setup_teardown(t, fresh, done)
 
 int main(void)
@@ -189,6 +201,7 @@ int main(void)
         FRESH(a_signal_reaches_it_and_its_mask_is_clear),
         FRESH(a_child_that_never_stops_talking_does_not_stop_the_loop),
         FRESH(who_is_let_go_is_killed_and_reaped_in_silence),
+        FRESH(a_loop_that_ends_leaves_no_process_behind),
     };
 
     return cmocka_run_group_tests_name("child", tests, NULL, NULL);
