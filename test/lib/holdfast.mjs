@@ -31,6 +31,7 @@ export async function until(what, check, ms = WAIT_MS) {
 }
 
 export class Holdfast {
+    static #alive = new Set();
     /** Everything printed so far. */
     out = '';
     log = '';
@@ -74,12 +75,13 @@ export class Holdfast {
 
     #spawn(args, env, cwd, name = program) {
         this.#child = spawn(name, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
+        Holdfast.#alive.add(this.#child);
         this.#child.stdout.setEncoding('utf8').on('data', (text) => (this.out += text));
         this.#child.stderr.setEncoding('utf8').on('data', (text) => (this.log += text));
         this.#ended = new Promise((resolve) => {
             this.#child.on('error', (error) => resolve((this.exit = { code: -1, error })));
             this.#child.on('close', (code, signal) => resolve((this.exit = { code, signal })));
-        });
+        }).finally(() => Holdfast.#alive.delete(this.#child));
     }
 
     async #ready() {
@@ -158,8 +160,10 @@ export class Holdfast {
         // A build with sanitizers: what they found would else be hidden by a new worker.
         const found = this.log.match(/^.*(?:ERROR: \w+Sanitizer|runtime error:)[^]{0,3000}/m);
 
-        if (found) throw new Error(found[0]);
-        return this.exit;
+        if (!found) return this.exit;
+        // The test's other hooks will not run: what they would have stopped must not keep its process.
+        for (const child of Holdfast.#alive) child.kill('SIGKILL');
+        throw new Error(found[0]);
     }
 }
 
