@@ -1,43 +1,27 @@
 #include "edge/edge.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/seen.h"
 #include "conn/http1_server.h"
 #include "edge/access.h"
 #include "edge/admit.h"
-#include "edge/browser_origin.h"
-#include "edge/client.h"
+#include "edge/app.h"
 #include "edge/control.h"
 #include "edge/delivery.h"
+#include "edge/doors.h"
 #include "edge/edge_int.h"
-#include "edge/egress.h"
-#include "edge/egress_rules.h"
-#include "edge/files.h"
 #include "edge/fleet.h"
 #include "edge/grip_hold.h"
 #include "edge/hold.h"
 #include "edge/inbound.h"
 #include "edge/link.h"
-#include "edge/origin.h"
-#include "edge/origin_route.h"
-#include "edge/pages.h"
 #include "edge/relay.h"
 #include "edge/roster.h"
 #include "edge/settings.h"
 #include "edge/statistics.h"
-#include "edge/target.h"
-#include "edge/upstream.h"
-#include "edge/woh.h"
-#include "edge/ws_origin.h"
 #include "edge/zeromq.h"
-#include "io/listen.h"
 #include "io/stream.h"
-#include "io/tls.h"
-#include "wire/proxy.h"
 #include "wire/pulse.h"
 
 /* --- mails between edges and the fleet --- */
@@ -114,160 +98,6 @@ void edge_report(struct edge *e, struct report r, struct slice text)
     mailbox_post(copy->to->loop, &copy->mail);
 }
 
-enum { FRAME_HEAD = 16 /* more than a WebSocket frame's head takes */ };
-
-/* --- applications --- */
-
-struct slice app_name(const struct app *a)
-{
-    return slice_str(a->settings->config.name);
-}
-
-uint32_t app_open(const struct app *a)
-{
-    const struct edge *e = a->edge;
-    uint32_t n = 0;
-
-    for (unsigned i = 0; i < e->count; i++)
-        n += seen_get(&e->siblings[i]->apps[a->index]->n_open);
-    return n;
-}
-
-static void on_alarm_due(struct timer *t)
-{
-    delivery_alarm_due(CONTAINER_OF(t, struct app, alarm_timer));
-}
-
-struct egress *app_egress(struct app *a, struct err_note *note)
-{
-    const struct egress_limits defaults = {0};
-
-    return egress_new(a->edge->loop, &a->settings->config.egress, &defaults, &a->ws, note);
-}
-
-/* Whether the keys of its routes can be used. */
-static int check_origin(const struct app_config *c, struct err_note *note)
-{
-    struct settings *s = c->origin ? settings_new(c) : NULL;
-    struct origin_table *t = s ? origin_table_new(s, note) : NULL;
-    const int r = s && !t ? -ERR_CONFIG : 0;
-
-    origin_table_free(t);
-    settings_free(s);
-    return r;
-}
-
-/* Whether these settings can be used at all. */
-static int check_settings(struct edge *e, const struct app_config *c, struct err_note *note)
-{
-    static const struct websocket_options ws;
-    const struct egress_limits defaults = {0};
-    struct egress *egress = egress_new(e->loop, &c->egress, &defaults, &ws, note);
-    struct files *files = egress && c->assets.dir ? files_open(e->loop, &c->assets, note) : NULL;
-    const bool ok = egress && (files || !c->assets.dir) && check_origin(c, note) == 0;
-
-    egress_free(egress);
-    files_close(files);
-    return ok ? 0 : -ERR_CONFIG;
-}
-
-static void configure_sockets(struct app *a)
-{
-    const struct app_limits *l = settings_limits(a->settings);
-    const struct app_sockets *s = &a->settings->config.sockets;
-    const uint32_t message_bytes = MIN(l->message_bytes, (uint32_t)IPC_PAYLOAD_MAX - 64);
-
-    a->ws = (struct websocket_options){
-        .message_bytes = message_bytes,
-        .out_bytes = MAX(l->send_queue_bytes, message_bytes + FRAME_HEAD),
-        .released = &a->goodbyes,
-        .pool = a->edge->sockets,
-        .ping_ms = s->ping_ms == APP_NEVER ? 0 : s->ping_ms,
-        .pong_ms = s->pong_ms,
-        .deflate = {.bits = s->uncompressed ? 0 : s->deflate_bits, .takeover = s->deflate_takeover},
-        .deflate_level = s->deflate_level,
-        .deflate_bytes = s->deflate_bytes,
-    };
-    a->ws_origin = a->ws;
-    a->ws_origin.message_bytes = WOH_MESSAGE;
-    a->ws_origin.out_bytes = MAX(l->send_queue_bytes, 2 * WOH_RESPONSE);
-}
-
-/* Requests that are under way, and those who are held, go on with the routes they have. */
-static void configure_origin(struct app *a)
-{
-    origin_table_free(a->routes);
-    a->routes = a->settings->config.origin ? origin_table_new(a->settings, NULL) : NULL;
-    if (a->upstreams)
-        upstreams_reset(a->upstreams);
-    else if (a->routes)
-        a->upstreams = upstreams_new(a);
-}
-
-/* Takes settings that were checked. The websockets' options are changed in place: those that are
- * open point here. A folder that has vanished since serves nothing. */
-static void app_configure(struct app *a, struct settings *take_s)
-{
-    files_close(a->files);
-    settings_free(a->settings);
-    a->settings = take_s;
-    a->files =
-        take_s->config.assets.dir ? files_open(a->edge->loop, &take_s->config.assets, NULL) : NULL;
-    configure_sockets(a);
-    configure_origin(a);
-}
-
-static struct app *app_new(struct edge *e, unsigned index, const struct app_config *c,
-                           struct err_note *note)
-{
-    struct app *a;
-
-    if (check_settings(e, c, note) < 0)
-        return NULL;
-    a = mem_new(sizeof(*a));
-    a->edge = e;
-    a->index = index;
-    list_init(&a->goodbyes);
-    list_init(&a->proxied);
-    app_configure(a, settings_new(c));
-    events_init(&a->events, edge_tag(e));
-    list_init(&a->waiting);
-    list_init(&a->inbounds);
-    list_init(&a->wohs);
-    list_init(&a->ws_origins);
-    list_init(&a->links);
-    a->alarm_timer.due = on_alarm_due;
-    return a;
-}
-
-static void app_free(struct app *a)
-{
-    struct list *it, *tmp;
-
-    if (!a)
-        return;
-    grip_holds_free(a);
-    LIST_EACH (&a->inbounds, it, tmp)
-        inbound_refuse(LIST_ITEM(it, struct inbound, in_app), 503,
-                       slice_str(err_text(ERR_WORKER_DOWN)));
-    woh_end(a);
-    ws_origin_end(a);
-    LIST_EACH (&a->links, it, tmp)
-        link_free(LIST_ITEM(it, struct link, in_app));
-    origin_stop(a);
-    upstreams_free(a->upstreams);
-    origin_table_free(a->routes);
-    timer_del(a->edge->loop, &a->alarm_timer);
-    websocket_cut(&a->goodbyes);
-    delivery_end(a);
-    alarms_done(&a->alarms);
-    actors_done(&a->actors);
-    blob_unref(a->broken);
-    files_close(a->files);
-    settings_free(a->settings);
-    mem_free(a);
-}
-
 /* --- orders --- */
 
 static struct link *find_link(struct app *a, uint32_t generation)
@@ -305,7 +135,6 @@ static void obey_broken(struct app *a, struct slice text)
         delivery_broken(a);
 }
 
-static void edge_crowd(struct edge *e);
 static void edge_shut(struct edge *e);
 static void edge_leave(struct edge *e, uint32_t ms);
 
@@ -339,7 +168,7 @@ static bool obey(struct edge *e, struct app *a, struct order *o)
     case ORDER_CERTIFY: /* its `app` is a listener: obeyed before */
         break;
     case ORDER_CROWD:
-        edge_crowd(e);
+        doors_crowd(e);
         break;
     case ORDER_SHUT:
         edge_shut(e);
@@ -351,12 +180,10 @@ static bool obey(struct edge *e, struct app *a, struct order *o)
     return false;
 }
 
-static void certify(struct edge *e, const struct order *o);
-
 void edge_obey(struct edge *e, struct order *take_o)
 {
     if (take_o->kind == ORDER_CERTIFY) {
-        certify(e, take_o);
+        doors_certify(e, take_o);
         order_free(take_o);
         return;
     }
@@ -364,387 +191,7 @@ void edge_obey(struct edge *e, struct order *take_o)
         order_free(take_o);
 }
 
-/* --- requests --- */
-
-static void to_worker(struct app *a, struct exchange *x)
-{
-    char address[64], text[CLIENT_TEXT];
-    const struct slice peer = stream_peer(exchange_stream(x), address, NULL);
-
-    inbound_open(a, exchange_request(x), reply_to_client(x),
-                 client_find(&a->edge->trusted, peer, exchange_request(x), text));
-}
-
-/* A handshake that a page of a foreign site makes in a browser. */
-static bool refuse_origin(struct app *a, struct exchange *x)
-{
-    const struct exchange_request *rq = exchange_request(x);
-    const struct slice *origin = rq->upgrade ? exchange_find(x, SLICE("Origin")) : NULL;
-
-    if (!origin ||
-        browser_origin_is_allowed(a->settings->config.sockets.origins, *origin, rq->host))
-        return false;
-    a->edge->stats.origins_refused++;
-    log_event(&a->edge->log, LOG_INFO, "origin.refused", F_TEXT("app", app_name(a)),
-              F_TEXT("origin", *origin));
-    exchange_fail(x, -ERR_WS_ORIGIN, SLICE_NONE);
-    return true;
-}
-
-static void on_request(void *arg, struct exchange *x)
-{
-    struct edge_listener *li = arg;
-    struct edge *e = li->edge;
-    const struct exchange_request *rq = exchange_request(x);
-    int index;
-    struct app *a;
-
-    if (li->door == EDGE_CONTROL) {
-        if (!control_answer(e->control, x))
-            pages_control(e, x);
-        return;
-    }
-    index = router_find(&e->router, rq->host, target_path(rq->target));
-    if (index < 0 || slice_eq(rq->method, SLICE("CONNECT"))) {
-        e->stats.requests_other++;
-        exchange_fail(x, index < 0 ? -ERR_NOT_FOUND : -ERR_UNSUPPORTED,
-                      index < 0 ? SLICE("no application answers for this host and path\n")
-                                : SLICE_NONE);
-        return;
-    }
-    a = e->apps[index];
-    if (refuse_origin(a, x))
-        return;
-    if (a->settings->config.dev && pages_dev(a, x))
-        e->stats.requests_other++;
-    else if (a->files && files_serve(a->files, rq, reply_to_client(x),
-                                     a->settings->has_worker ? FILES_CLIENT : FILES_FETCH))
-        e->stats.requests_files++;
-    else if (a->settings->has_worker || a->broken)
-        to_worker(a, x);
-    else if (a->routes)
-        origin_open(a, x);
-    else
-        exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
-}
-
-static void on_over(void *arg, const struct exchange *x)
-{
-    const struct edge_listener *li = arg;
-
-    access_request(li->edge->access, x);
-}
-
-static void on_refused(void *arg, const struct stream *s, int err)
-{
-    const struct edge_listener *li = arg;
-
-    access_refused(li->edge->access, s, err);
-}
-
-static const struct http1_server_ops server_facts = {.request = on_request};
-static const struct http1_server_ops logged_facts = {
-    .request = on_request, .over = on_over, .refused = on_refused};
-
-/* --- listeners --- */
-
-enum { CROWD_MS = 50 };
-
-/* Of all edges. Two that accept in the same moment may both find the last place free. */
-static uint32_t connections(const struct edge *e)
-{
-    uint32_t n = 0;
-
-    for (unsigned i = 0; i < e->count; i++) {
-        const struct edge *one = e->siblings[i];
-
-        n += seen_get(&one->holds.used);
-        for (size_t k = 0; k < one->n_listeners; k++)
-            n += http1_server_open_now(one->listeners[k].http);
-    }
-    return n;
-}
-
-/* Enough are here: the rest waits in the kernel's backlog until some have gone. */
-static void on_crowd_due(struct timer *t)
-{
-    struct edge *e = CONTAINER_OF(t, struct edge, crowd);
-
-    if (connections(e) >= e->max_connections) {
-        timer_set(e->loop, t, loop_now(e->loop) + CROWD_MS);
-        return;
-    }
-    for (size_t i = 0; i < e->n_listeners; i++)
-        if (e->listeners[i].listener)
-            listen_resume(e->listeners[i].listener);
-}
-
-static void edge_crowd(struct edge *e)
-{
-    for (size_t i = 0; i < e->n_listeners; i++)
-        if (e->listeners[i].listener && e->listeners[i].door == EDGE_PUBLIC)
-            listen_pause(e->listeners[i].listener);
-    if (!e->shut)
-        timer_set(e->loop, &e->crowd, loop_now(e->loop) + CROWD_MS);
-}
-
-static bool is_crowded(const struct edge_listener *control)
-{
-    return http1_server_open_now(control->http) >= control->edge->control_clients;
-}
-
-static void on_control_due(struct timer *t)
-{
-    struct edge *e = CONTAINER_OF(t, struct edge, control_crowd);
-
-    for (size_t i = 0; i < e->n_listeners; i++) {
-        const struct edge_listener *li = &e->listeners[i];
-
-        if (li->door != EDGE_CONTROL || !li->listener)
-            continue;
-        if (is_crowded(li))
-            timer_set(e->loop, t, loop_now(e->loop) + CROWD_MS);
-        else
-            listen_resume(li->listener);
-    }
-}
-
-/* Publishers wait for each other, not for clients. */
-static void control_accepted(struct edge_listener *li)
-{
-    struct edge *e = li->edge;
-
-    if (!is_crowded(li))
-        return;
-    listen_pause(li->listener);
-    timer_set(e->loop, &e->control_crowd, loop_now(e->loop) + CROWD_MS);
-}
-
-static void on_accepted(void *arg, struct stream *take_s)
-{
-    struct edge_listener *li = arg;
-    struct edge *e = li->edge;
-
-    http1_server_take(li->http, take_s);
-    if (li->door == EDGE_CONTROL) {
-        control_accepted(li);
-        return;
-    }
-    if (connections(e) < e->max_connections)
-        return;
-    edge_crowd(e);
-    for (unsigned i = 0; i < e->count; i++)
-        if (i != e->index)
-            edge_order(e->siblings[i], (struct order){.kind = ORDER_CROWD}, SLICE_NONE);
-}
-
-static ssize_t on_preface(void *arg, struct slice seen, struct stream_address *ret)
-{
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    const struct edge_listener *li = arg;
-    struct proxy_header h;
-    const ssize_t n = proxy_parse(seen, &h);
-
-    li->edge->stats.refused_preface += n < 0;
-    if (n <= 0 || !h.has_address)
-        return n;
-    *ret = (struct stream_address){.port = h.source_port, .is_known = true};
-    if (h.is_v6) {
-        memcpy(ret->ip, h.source, 16);
-    } else {
-        memcpy(ret->ip, mapped, sizeof(mapped));
-        memcpy(ret->ip + 12, h.source, 4);
-    }
-    return n;
-}
-
-static bool on_admit(void *arg, const struct stream_address *from, struct stream_origin *ret)
-{
-    const struct edge_listener *li = arg;
-    struct edge *e = li->edge;
-    struct egress_address a;
-
-    memcpy(a.bytes, from->ip, sizeof(a.bytes));
-    if (!from->is_known || li->door == EDGE_CONTROL ||
-        (e->trusted.n_allow && egress_rules_address(&e->trusted, &a, 0, false)))
-        return true;
-    if (!admit_enter(e->admit, from)) {
-        e->stats.refused_client++;
-        return false;
-    }
-    ret->closed = admit_leave;
-    ret->arg = e->admit;
-    return true;
-}
-
-static const struct listen_ops listen_facts = {.accepted = on_accepted, .preface = on_preface};
-static const struct listen_ops admit_facts = {
-    .accepted = on_accepted, .preface = on_preface, .admit = on_admit};
-
-/* The largest of what the applications permit; one server does not know yet which will answer. */
-enum {
-    CONTROL_BODY = 1 << 30, /* control.c has a limit of its own, and words for it */
-    CONTROL_IDLE_MS = 10000,
-};
-
-static struct http1_options http_options(const struct edge *e, enum edge_door door)
-{
-    struct http1_options o = {0};
-
-    for (size_t i = 0; i < e->n_apps; i++) {
-        const struct app_limits *l = settings_limits(e->apps[i]->settings);
-
-        o.body_bytes = MAX(o.body_bytes, l->request_bytes);
-        o.head_ms = MAX(o.head_ms, l->head_ms);
-    }
-    if (door == EDGE_CONTROL)
-        o = (struct http1_options){.body_bytes = CONTROL_BODY, .idle_ms = CONTROL_IDLE_MS};
-    return o;
-}
-
-struct edge_listener *edge_open_door(struct edge *e, enum edge_door door)
-{
-    struct edge_listener *li = &e->listeners[e->n_listeners];
-    const struct http1_options o = http_options(e, door);
-
-    if (e->n_listeners == EDGE_LISTENERS)
-        return NULL;
-    e->n_listeners++;
-    *li = (struct edge_listener){.edge = e, .door = door};
-    li->http = http1_server_open(
-        e->loop, &o, e->access && door == EDGE_PUBLIC ? &logged_facts : &server_facts, li);
-    return li;
-}
-
-static void log_listener(struct edge *e, enum edge_door door, const struct edge_address *a,
-                         uint16_t port)
-{
-    char at[128];
-
-    (void)snprintf(at, sizeof(at), a->path ? "%s" : "%s:%u", a->path ? a->path : a->host, port);
-    log_event(&e->log, LOG_INFO, "edge.listen",
-              F_NAME("door", door == EDGE_CONTROL ? "control" : "public"), F_NAME("at", at),
-              F_UINT("edges", e->count));
-}
-
-/* The client's mistake, and told as one. */
-static void on_tls_failed(void *arg, const struct stream *s, struct slice why)
-{
-    const struct edge_listener *li = arg;
-    char address[64];
-
-    li->edge->stats.handshakes_failed++;
-    log_event(&li->edge->log, log_level_of(-ERR_TLS), "tls.failed",
-              F_TEXT("peer", stream_peer(s, address, NULL)), F_TEXT("why", why));
-}
-
-static const struct tls_ops tls_facts = {.failed = on_tls_failed};
-
-static int open_listener(struct edge_listener *li, const struct edge_address *at,
-                         struct err_note *note)
-{
-    struct edge *e = li->edge;
-    const size_t nth = (size_t)(li - e->listeners);
-    struct listen_options o = {.host = at->host,
-                               .port = at->port,
-                               .shared = e->index > 0,
-                               .preface = at->proxy_protocol,
-                               .path = at->path,
-                               .mode = at->mode};
-
-    if (at->path && e->index > 0)
-        o.sibling = e->siblings[0]->listeners[nth].listener;
-    if (at->tls) {
-        li->tls = tls_open(e->loop, at->tls, &tls_facts, li, note);
-        if (!li->tls)
-            return -ERR_CONFIG;
-    }
-    o.tls = li->tls;
-    li->listener = listen_open(e->loop, &o, e->admit ? &admit_facts : &listen_facts, li, note);
-    return li->listener ? 0 : -ERR_OS;
-}
-
-int edge_listen(struct edge *e, enum edge_door door, const struct edge_address *at,
-                uint16_t *ret_port, struct err_note *note)
-{
-    struct edge_listener *li = edge_open_door(e, door);
-    int r;
-
-    if (!li)
-        return err_notef(note, -ERR_CONFIG, "more than %d listeners", EDGE_LISTENERS);
-    r = open_listener(li, at, note);
-    if (r < 0) {
-        tls_close(li->tls);
-        http1_server_close(li->http);
-        e->n_listeners--;
-        return r;
-    }
-    if (ret_port)
-        *ret_port = listen_port(li->listener);
-    if (e->index == 0)
-        log_listener(e, door, at, listen_port(li->listener));
-    return 0;
-}
-
-/* --- certificates --- */
-
-enum { CERTIFICATES_MAX = 256 };
-
-static size_t parse_certificates(struct slice text, struct tls_certificate *ret)
-{
-    size_t n = 0;
-
-    while (n < CERTIFICATES_MAX && text.n) {
-        struct slice cert, key;
-
-        (void)slice_split(&text, 0, &cert);
-        (void)slice_split(&text, 0, &key);
-        ret[n++] = (struct tls_certificate){(const char *)cert.p, (const char *)key.p};
-    }
-    return n;
-}
-
-static void certify(struct edge *e, const struct order *o)
-{
-    struct tls_certificate list[CERTIFICATES_MAX];
-    const size_t n = parse_certificates(span_slice(o->text), list);
-    struct tls *t = o->app < e->n_listeners ? e->listeners[o->app].tls : NULL;
-    struct err_note note = {0};
-
-    if (!t)
-        return;
-    if (tls_reload(t, list, n, &note) < 0)
-        log_event(&e->log, LOG_ERROR, "tls.unchanged", F_NAME("why", note.text));
-    else if (e->index == 0)
-        log_event(&e->log, LOG_INFO, "tls.reload", F_UINT("listener", o->app),
-                  F_UINT("certificates", n));
-}
-
-void edge_certify(struct edge *e, size_t nth, const struct tls_certificate *certificates, size_t n)
-{
-    struct buf text;
-
-    buf_init(&text, 1 << 20);
-    for (size_t i = 0; i < MIN(n, (size_t)CERTIFICATES_MAX); i++) {
-        (void)buf_add(&text, slice_make(certificates[i].cert, strlen(certificates[i].cert) + 1));
-        (void)buf_add(&text, slice_make(certificates[i].key, strlen(certificates[i].key) + 1));
-    }
-    for (unsigned i = 0; i < e->count; i++)
-        edge_order(e->siblings[i], (struct order){.kind = ORDER_CERTIFY, .app = (unsigned)nth},
-                   buf_slice(&text));
-    buf_done(&text);
-}
-
 /* --- life --- */
-
-static uint32_t descriptors(void)
-{
-    struct rlimit l;
-
-    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur > UINT32_MAX)
-        return UINT32_MAX;
-    return (uint32_t)(l.rlim_cur > 256 ? l.rlim_cur - 128 : l.rlim_cur / 2);
-}
 
 static int find_app(const struct edge *e, const char *name)
 {
@@ -818,13 +265,10 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     e->log = o->log;
     e->ops = o->ops;
     e->arg = o->arg;
-    e->max_connections = o->max_connections ? o->max_connections : descriptors();
     e->goodbye_ms = o->goodbye_ms;
     if (e->index == 0 && o->max_per_client)
         e->admit = admit_new(o->max_per_client);
-    e->crowd.due = on_crowd_due;
-    e->control_crowd.due = on_control_due;
-    e->control_clients = o->grip.control_clients ? o->grip.control_clients : 128;
+    doors_init(e, o);
     e->sockets = websocket_pool_new(loop);
     e->relay = relay_new(e, &o->grip);
     e->control = control_new(e, &o->grip, note);
@@ -876,7 +320,7 @@ int edge_reload(struct edge *e, const struct app_config *app, struct err_note *n
     assert(e->index == 0);
     if (i < 0)
         return err_notef(note, i, "there is no application \"%s\"", app->name);
-    if (check_settings(e, app, note) < 0)
+    if (app_check(e, app, note) < 0)
         return -ERR_CONFIG;
     fleet_reload(e->fleet, (unsigned)i, app);
     return 0;
@@ -894,21 +338,6 @@ int edge_broken(struct edge *e, const char *app, struct slice text)
 }
 
 /* --- the end --- */
-
-static void close_listener(struct edge_listener *li)
-{
-    listen_close(li->listener);
-    li->listener = NULL;
-    http1_server_drain(li->http);
-}
-
-static void close_listeners(struct edge *e)
-{
-    for (size_t i = 0; i < e->n_listeners; i++)
-        close_listener(&e->listeners[i]);
-    timer_del(e->loop, &e->crowd);
-    timer_del(e->loop, &e->control_crowd);
-}
 
 enum {
     STOP_CHECK_MS = 10,
@@ -983,14 +412,10 @@ static void on_stop_check(struct timer *t)
         timer_set(e->loop, t, loop_now(e->loop) + STOP_CHECK_MS);
 }
 
-/* Who asks on the control door still learns that we are not ready any more. */
 static void edge_shut(struct edge *e)
 {
     e->shut = true;
-    for (size_t i = 0; i < e->n_listeners; i++)
-        if (e->listeners[i].door == EDGE_PUBLIC)
-            close_listener(&e->listeners[i]);
-    timer_del(e->loop, &e->crowd);
+    doors_shut(e);
 }
 
 /* The second time only shortens the waits. */
@@ -1003,7 +428,7 @@ static void edge_leave(struct edge *e, uint32_t ms)
     if (e->stopping)
         return;
     e->shut = e->stopping = true;
-    close_listeners(e);
+    doors_close(e);
     leave_holds(e);
     for (size_t i = 0; i < e->n_apps; i++)
         timer_del(e->loop, &e->apps[i]->alarm_timer);
@@ -1066,12 +491,9 @@ void edge_free(struct edge *e)
         return;
     if (e->index == 0)
         fleet_free(e->fleet);
-    close_listeners(e);
+    doors_close(e);
     leave_holds(e);
-    for (size_t i = 0; i < e->n_listeners; i++)
-        http1_server_close(e->listeners[i].http);
-    for (size_t i = 0; i < e->n_listeners; i++)
-        tls_close(e->listeners[i].tls);
+    doors_free(e);
     timer_del(e->loop, &e->goodbye);
     timer_del(e->loop, &e->stop_check);
     edge_done(e);

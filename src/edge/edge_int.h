@@ -241,9 +241,6 @@ static inline uint64_t edge_tag(const struct edge *e)
     return (uint64_t)e->index << IPC_EDGE_SHIFT;
 }
 
-/* A place for connections, without a socket that accepts them yet. NULL: there are enough. */
-struct edge_listener *edge_open_door(struct edge *e, enum edge_door door);
-
 /* Posts a copy of r (and of text) to the fleet. */
 void edge_report(struct edge *e, struct report r, struct slice text);
 /* Posts o to its edge; takes o's settings and fd. text is copied. */

@@ -32,7 +32,7 @@ static int setup(void **state)
 {
     buf_init(&heard, 1 << 20);
     lab_open(&lab);
-    lab.door = edge_open_door(lab.edge, EDGE_CONTROL);
+    lab.door = doors_open(lab.edge, EDGE_CONTROL);
     client_open(&lab, &client);
     return 0;
 }

@@ -174,7 +174,7 @@ static void open_with(const struct app_config *c)
     edge_introduce(&lab.edge, 1);
     edge_begin(lab.edge);
     lab.app = lab.edge->apps[0];
-    lab.door = edge_open_door(lab.edge, EDGE_PUBLIC);
+    lab.door = doors_open(lab.edge, EDGE_PUBLIC);
 }
 
 static void open_doing(const char *does)

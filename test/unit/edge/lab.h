@@ -10,6 +10,7 @@
 
 #include "conn/http1_server.h"
 #include "edge/delivery.h"
+#include "edge/doors.h"
 #include "edge/edge_int.h"
 #include "edge/hold.h"
 #include "edge/inbound.h"
@@ -74,7 +75,7 @@ static inline void lab_open_with(struct lab *lab, const struct app_config *apps,
     edge_introduce(&lab->edge, 1);
     edge_begin(lab->edge);
     lab->app = lab->edge->apps[0];
-    lab->door = edge_open_door(lab->edge, EDGE_PUBLIC);
+    lab->door = doors_open(lab->edge, EDGE_PUBLIC);
 }
 
 static inline void lab_open(struct lab *lab)

@@ -20,7 +20,7 @@ static int teardown(void **state)
 
 static void get_control(const char *target)
 {
-    lab.door = edge_open_door(lab.edge, EDGE_CONTROL);
+    lab.door = doors_open(lab.edge, EDGE_CONTROL);
     client_get(&lab, &client, target);
 }
 
@@ -61,7 +61,7 @@ TEST(a_client_that_does_not_wait_for_the_metrics_is_no_trouble)
 {
     struct stream *s;
 
-    lab.door = edge_open_door(lab.edge, EDGE_CONTROL);
+    lab.door = doors_open(lab.edge, EDGE_CONTROL);
     peer_open(&client, lab.loop, &s);
     http1_server_take(lab.door->http, s);
     (void)stream_write(client.stream, SLICE("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"));
