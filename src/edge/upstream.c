@@ -2,25 +2,19 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "edge/edge_int.h"
 #include "edge/origin_builtin.h"
 #include "edge/origin_route.h"
 #include "edge/settings.h"
-#include "wire/fields.h"
 #include "edge/upstream_int.h"
-
-#define FEATURES                                                                                   \
-    "status, session, link:next, link:gone, filter:skip-self, filter:skip-users, "                 \
-    "filter:require-sub, filter:build-id, filter:var-subst"
 
 enum {
     HEAD_MAX = 512 << 10,
     TARGETS_MAX = 32, /* of a route that are tried */
 };
 
-static const struct app_origin_target *target_of(const struct upstream_call *c)
+const struct app_origin_target *upstream__target(const struct upstream_call *c)
 {
     return c->direct ? c->direct : &c->route->config->targets[c->target];
 }
@@ -110,130 +104,7 @@ void upstream_cancel(struct upstream_call *c)
         set_over(c, false);
 }
 
-/* --- the request's head --- */
-
-static bool is_passed(const struct upstream_call *c, struct slice name)
-{
-    static const char *const ours[] = {"Sec-WebSocket-Key", "Sec-WebSocket-Version",
-                                       "Sec-WebSocket-Accept"};
-
-    if (http1_is_framing(name) || slice_eq_nocase(name, SLICE("Host")) ||
-        slice_eq_nocase(name, SLICE("Expect")))
-        return false;
-    for (size_t i = 0; c->upgrade && i < COUNT_OF(ours); i++)
-        if (slice_eq_nocase(name, slice_str(ours[i])))
-            return false;
-    return true;
-}
-
-static int put_fields(struct upstream_call *c, struct buf *out)
-{
-    struct slice rest = c->fields, name, value;
-    int r = 0;
-
-    while (r == 0 && fields_next(&rest, &name, &value))
-        if (is_passed(c, name))
-            r = http1_put_field(out, name, value);
-    return r;
-}
-
-static int put_signature(struct upstream_call *c, struct buf *out)
-{
-    const struct slice token = origin_route_sign(c->route, loop_wall(c->upstreams->loop) / 1000);
-    int r = 0;
-
-    if (!c->sign || !origin_route_has_grip(c->route))
-        return 0;
-    if (token.n)
-        r = http1_put_field(out, SLICE("Grip-Sig"), token);
-    return r < 0 ? r : http1_put_field(out, SLICE("Grip-Feature"), SLICE(FEATURES));
-}
-
-/* RFC 6455 4.1 */
-static int put_upgrade(struct upstream_call *c, struct buf *out)
-{
-    uint8_t random[16];
-    int r;
-
-    if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        return -ERR_OS;
-    ws_key(random, c->key);
-    r = http1_put_field(out, SLICE("Sec-WebSocket-Key"), slice_str(c->key));
-    return r < 0 ? r
-                 : buf_add(out, SLICE("Sec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n"
-                                      "Upgrade: websocket\r\n"));
-}
-
-static bool may_have_body(struct slice method)
-{
-    return slice_eq(method, SLICE("POST")) || slice_eq(method, SLICE("PUT")) ||
-           slice_eq(method, SLICE("PATCH"));
-}
-
-static int put_framing(struct upstream_call *c, struct buf *out)
-{
-    if (c->upgrade)
-        return put_upgrade(c, out);
-    if (c->body == EXCHANGE_BODY_STREAM)
-        return buf_add(out, SLICE("Transfer-Encoding: chunked\r\n"));
-    if (c->body == EXCHANGE_BODY_LENGTH)
-        return http1_put_number(out, SLICE("Content-Length"), c->length);
-    return may_have_body(c->method) ? http1_put_number(out, SLICE("Content-Length"), 0) : 0;
-}
-
-static int put_head(struct upstream_call *c, struct buf *out)
-{
-    const char *host = target_of(c)->host_field;
-    int r;
-
-    buf_clear(out);
-    if ((r = http1_put_request(out, c->method, c->path)) < 0 ||
-        (r = http1_put_field(out, SLICE("Host"), host ? slice_str(host) : c->host)) < 0 ||
-        (r = put_fields(c, out)) < 0 || (r = put_signature(c, out)) < 0 ||
-        (r = put_framing(c, out)) < 0)
-        return r;
-    return http1_put_end(out);
-}
-
 /* --- the response's head --- */
-
-/* Fields about the connection end here (RFC 9110 7.6.1), those that Connection names among them. */
-static bool is_told(const struct http1_head *h, const struct slice *connection, struct slice name)
-{
-    if (http1_is_framing(name))
-        return false;
-    return !connection || slice_eq_nocase(*connection, SLICE("keep-alive")) ||
-           slice_eq_nocase(*connection, SLICE("close")) ||
-           !http1_has_token(h, SLICE("Connection"), name);
-}
-
-static uint32_t keep_alive_ms(struct slice value)
-{
-    const ptrdiff_t at = slice_find_slice(value, SLICE("timeout="));
-    uint32_t s = 0;
-
-    for (size_t i = (size_t)at + 8; at >= 0 && i < value.n && s < 10000; i++) {
-        if (value.p[i] < '0' || value.p[i] > '9')
-            break;
-        s = s * 10 + (value.p[i] - '0');
-    }
-    return s * 1000;
-}
-
-static int copy_head(struct upstream_call *c, const struct http1_head *h, struct buf *out)
-{
-    const struct slice *connection = http1_find(h, SLICE("Connection"));
-    int r = 0;
-
-    buf_clear(out);
-    for (uint32_t i = 0; i < h->count && r == 0; i++) {
-        if (is_told(h, connection, h->fields[i].name))
-            r = fields_put(out, h->fields[i].name, h->fields[i].value);
-        else if (slice_eq_nocase(h->fields[i].name, SLICE("Keep-Alive")))
-            c->conn->keep_ms = keep_alive_ms(h->fields[i].value);
-    }
-    return r;
-}
 
 static enum exchange_body body_of(const struct http1_head *h)
 {
@@ -252,8 +123,8 @@ static void tell_response(struct upstream_call *c, const struct http1_head *h,
         .body = body_of(h),
         .length = h->length,
         .has_length = http1_find(h, SLICE("Content-Length")) != NULL,
-        .target = slice_str(target_of(c)->name),
-        .subs = target_of(c)->subs,
+        .target = slice_str(upstream__target(c)->name),
+        .subs = upstream__target(c)->subs,
         .socket = socket,
     };
 
@@ -296,7 +167,7 @@ static void on_answered(void *arg, const struct http1_head *h)
     timer_del(c->upstreams->loop, &c->late);
     buf_done(&c->kept);
     c->is_kept = false;
-    if (copy_head(c, h, &c->upstreams->response) < 0) {
+    if (upstream__copy_head(c, h, &c->upstreams->response) < 0) {
         fail(c, UPSTREAM_SENT, -ERR_ORIGIN_BAD, slice_str(err_text(ERR_HTTP_HEADERS_LARGE)));
         return;
     }
@@ -401,7 +272,7 @@ static void ask(struct upstream_call *c, struct upstream__conn *conn)
     c->conn = conn;
     c->state = CALL_ASKED;
     conn->uses++;
-    if (put_head(c, head) < 0) {
+    if (upstream__put_head(c, head) < 0) {
         c->state = CALL_NEW;
         let_go(c, true);
         fail(c, UPSTREAM_NOT_REACHED, -ERR_FETCH, SLICE_NONE);
@@ -426,7 +297,7 @@ static void next_target(struct upstream_call *c);
 /* SNI: the Host that the target is to see. */
 static struct slice tls_name(const struct upstream_call *c)
 {
-    const struct app_origin_target *t = target_of(c);
+    const struct app_origin_target *t = upstream__target(c);
     const struct slice host = t->host_field ? slice_str(t->host_field) : c->host;
     ptrdiff_t colon;
 
@@ -469,7 +340,7 @@ static const struct egress_ops dial_facts = {.connected = on_connected, .failed 
 
 static void dial(struct upstream_call *c)
 {
-    const struct app_origin_target *t = target_of(c);
+    const struct app_origin_target *t = upstream__target(c);
     const struct slice name = tls_name(c);
     char text[256];
 
@@ -551,7 +422,7 @@ static void fail_unreached(struct upstream_call *c)
 
 static bool suits(const struct upstream_call *c)
 {
-    const struct app_origin_target *t = target_of(c);
+    const struct app_origin_target *t = upstream__target(c);
 
     return !t->test && (!c->over_http || t->over_http) &&
            (!c->upgrade || c->plain || !t->over_http);
@@ -562,7 +433,7 @@ static struct peer *find_well(struct upstream_call *c)
 {
     for (; c->target < n_targets(c); c->target++)
         if (suits(c)) {
-            struct peer *p = upstream__peer(c->upstreams, key_of(c), target_of(c)->name);
+            struct peer *p = upstream__peer(c->upstreams, key_of(c), upstream__target(c)->name);
 
             if (upstream__peer_is_well(p))
                 return p;
@@ -575,7 +446,7 @@ static struct peer *find_probe(struct upstream_call *c)
 {
     for (c->target = 0; c->target < n_targets(c); c->target++)
         if (suits(c) && !(c->tried & (1u << c->target))) {
-            struct peer *p = upstream__peer(c->upstreams, key_of(c), target_of(c)->name);
+            struct peer *p = upstream__peer(c->upstreams, key_of(c), upstream__target(c)->name);
 
             if (upstream__peer_wants_probe(p))
                 return p;
@@ -605,8 +476,8 @@ static void give_test(struct upstream_call *c, const struct origin_builtin *t)
         .body = t->body.n ? EXCHANGE_BODY_LENGTH : EXCHANGE_BODY_NONE,
         .length = t->body.n,
         .has_length = true,
-        .target = slice_str(target_of(c)->name),
-        .subs = target_of(c)->subs,
+        .target = slice_str(upstream__target(c)->name),
+        .subs = upstream__target(c)->subs,
     };
 
     c->state = CALL_ANSWERED;
@@ -631,7 +502,7 @@ static void begin(struct upstream_call *c)
 {
     c->target = 0;
     c->tried = 0;
-    if (!c->direct && !c->upgrade && target_of(c)->test)
+    if (!c->direct && !c->upgrade && upstream__target(c)->test)
         answer_test(c);
     else
         next_target(c);

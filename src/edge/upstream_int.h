@@ -1,5 +1,5 @@
-/* What the files of upstream share: upstream.c (a call), upstream_peer.c (a server: its connections
- * and its health). */
+/* What the files of upstream share: upstream.c (a call), upstream_head.c (its heads),
+ * upstream_peer.c (a server: its connections and its health). */
 #ifndef EDGE_UPSTREAM_INT_H
 #define EDGE_UPSTREAM_INT_H
 
@@ -147,8 +147,19 @@ void upstream__close_idle(struct upstreams *u);
 /* All are at rest. */
 void upstream__free_peers(struct upstreams *u);
 
+/* --- upstream_head.c --- */
+
+/* The request's head in place of what is in the buf: signed, with the framing of its body. Below 0:
+ * it cannot be sent. */
+int upstream__put_head(struct upstream_call *c, struct buf *out);
+/* The fields of a response in place of what is in the buf, but for those of the connection; what
+ * Keep-Alive says is noted. -ERR_TOO_LARGE. */
+int upstream__copy_head(struct upstream_call *c, const struct http1_head *h, struct buf *out);
+
 /* --- upstream.c --- */
 
+/* The target that is tried, or has answered. */
+const struct app_origin_target *upstream__target(const struct upstream_call *c);
 /* The first call in p's line may go on. */
 void upstream__call_next(struct peer *p);
 
