@@ -54,6 +54,7 @@ struct connection {
     uint8_t state;
     bool is_posted; /* a task will decode what is kept */
     bool has_ended; /* the client has half-closed */
+    bool is_ending; /* … behind bytes that are not read yet */
 };
 
 /* The request as the layer above sees it, and the text its slices stand in. */

@@ -485,7 +485,7 @@ static uint32_t patience(const struct connection *c)
     if (wants_body(c->exchange))
         return o->body_ms;
     /* A client that has half-closed: most are gone, some wait for their answer. */
-    return c->has_ended ? o->leave_ms : 0;
+    return c->has_ended || c->is_ending ? o->leave_ms : 0;
 }
 
 static void on_timeout(struct connection *c)
@@ -517,6 +517,17 @@ static bool is_overdue(const struct connection *c)
     return ms && loop_now(c->server->loop) - c->since_ms >= ms;
 }
 
+/* Behind a next request that waits its turn nothing is read: that such a client has left is seen
+ * here. */
+static void look_for_end(struct connection *c)
+{
+    if (c->is_ending || c->state != EXCHANGE || kept_bytes(c) == 0 ||
+        !stream_has_hung_up(c->stream))
+        return;
+    c->is_ending = true;
+    connection__touch(c);
+}
+
 /* In two passes, because what is told above can end any connection. */
 static void on_sweep(struct timer *t)
 {
@@ -527,6 +538,7 @@ static void on_sweep(struct timer *t)
         timer_set(h->loop, t, loop_now(h->loop) + SWEEP_MS);
     list_init(&overdue);
     LIST_EACH (&h->connections, it, next) {
+        look_for_end(LIST_ITEM(it, struct connection, link));
         if (is_overdue(LIST_ITEM(it, struct connection, link))) {
             list_del(it);
             list_add_tail(&overdue, it);

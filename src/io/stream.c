@@ -489,6 +489,11 @@ bool stream_is_doomed(const struct stream *s)
     return has(s, STREAM_DOOMED);
 }
 
+bool stream_has_hung_up(const struct stream *s)
+{
+    return has(s, STREAM_HUNG_UP);
+}
+
 struct loop *stream_loop(const struct stream *s)
 {
     return s->loop;

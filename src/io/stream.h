@@ -107,6 +107,8 @@ void stream_end(struct stream *s);
  * closed in the reap phase. A second doom and NULL are nothing. */
 void stream_doom(struct stream *s);
 bool stream_is_doomed(const struct stream *s);
+/* The peer has ended or lost the connection, perhaps behind bytes that were not read yet. */
+bool stream_has_hung_up(const struct stream *s);
 
 struct loop *stream_loop(const struct stream *s);
 /* The peer's address as text, "192.0.2.1", "2001:db8::1" or empty (Unix, loopback), and its port

@@ -50,6 +50,16 @@ test('a poll that is made again, while statistics are told', async (t) => {
     assert.equal((await client.body(await client.head())).toString(), 'hi');
 });
 
+test('a client that leaves behind a request that it said too early is noticed', async (t) => {
+    const both = await pair(t);
+    const client = await ask(t, both, STREAM, '', `${GET}${GET}`);
+
+    await client.head();
+    await held(both.server, 'stream', 1);
+    client.end();
+    await held(both.server, 'stream', 0);
+});
+
 test('a stream gets its body at once and items behind it', async (t) => {
     const both = await pair(t);
     const client = await ask(t, both, STREAM, 'open\n');
