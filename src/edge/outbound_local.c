@@ -9,7 +9,10 @@
 #include "edge/outbound_int.h"
 #include "edge/reply.h"
 
-enum { FIELDS_MAX = 256 };
+enum {
+    FIELDS_MAX = 256,
+    QUEUE_MAX = 4 << 20, /* bytes of a response beyond the worker's window */
+};
 
 struct local {
     struct outbound o;
@@ -23,6 +26,8 @@ struct local {
     bool body_ended; /* the worker sent its last byte */
     bool end_told;   /* the answerer heard of it */
     bool delivering; /* a deferred task is on its way */
+    struct buf queue; /* response bytes for which the worker's window has no room */
+    bool ends;        /* the answerer is done: the end stands behind the queue */
 };
 
 static struct loop *loop_of(const struct local *c)
@@ -37,12 +42,20 @@ static void release(void *arg)
     blob_unref(c->head);
     mem_free(c->fields);
     buf_done(&c->body);
+    buf_done(&c->queue);
     mem_free(c);
+}
+
+static void drop_queue(struct local *c)
+{
+    c->o.link->app->edge->stats.fetch_queues -= (int64_t)c->queue.n;
+    buf_done(&c->queue);
 }
 
 /* Its memory goes after the tick, or after the task that still knows it. */
 static void release_soon(struct local *c)
 {
+    drop_queue(c);
     if (!c->delivering)
         loop_defer(loop_of(c), LOOP_REAP, release, c);
 }
@@ -115,13 +128,22 @@ static int respond(void *to, const struct exchange_response *r)
     return 0;
 }
 
+static size_t room(const struct local *c)
+{
+    return IPC_BODY_WINDOW - c->o.pending;
+}
+
 static int send(void *to, struct slice bytes)
 {
     struct local *c = to;
+    const size_t n = c->queue.n ? 0 : MIN(room(c), bytes.n);
+    const struct slice rest = slice_sub(bytes, n, SIZE_MAX);
 
-    if (bytes.n > IPC_BODY_WINDOW - c->o.pending)
+    if (rest.n && buf_add(&c->queue, rest) < 0)
         return -ERR_SLOW_CONSUMER;
-    outbound_say_body(&c->o, bytes);
+    c->o.link->app->edge->stats.fetch_queues += (int64_t)rest.n;
+    if (n)
+        outbound_say_body(&c->o, slice_sub(bytes, 0, n));
     return 0;
 }
 
@@ -133,16 +155,26 @@ static int share(void *to, struct blob *bytes, struct blob **chunked)
 
 static size_t pending(const void *to)
 {
-    return ((const struct local *)to)->o.pending;
+    const struct local *c = to;
+
+    return c->o.pending + c->queue.n;
+}
+
+static void finish(struct local *c)
+{
+    outbound_say_end(&c->o);
+    outbound_drop(&c->o);
+    release_soon(c);
 }
 
 static void end(void *to)
 {
     struct local *c = to;
 
-    outbound_say_end(&c->o);
-    outbound_drop(&c->o);
-    release_soon(c);
+    c->ops = NULL;
+    c->ends = true;
+    if (c->queue.n == 0)
+        finish(c);
 }
 
 static void cut(void *to)
@@ -178,11 +210,26 @@ static int on_body(struct outbound *o, struct slice bytes, bool end_)
     return 0;
 }
 
+/* The worker has taken some: as much of the queue follows. */
+static void move_on(struct local *c)
+{
+    const size_t n = MIN(room(c), c->queue.n);
+
+    if (n == 0)
+        return;
+    outbound_say_body(&c->o, slice_sub(buf_slice(&c->queue), 0, n));
+    buf_consume(&c->queue, n);
+    c->o.link->app->edge->stats.fetch_queues -= (int64_t)n;
+}
+
 static void on_credit(struct outbound *o, uint32_t n)
 {
     struct local *c = CONTAINER_OF(o, struct local, o);
 
-    if (c->ops)
+    move_on(c);
+    if (c->ends && c->queue.n == 0)
+        finish(c);
+    else if (c->ops)
         c->ops->taken(c->arg, n);
 }
 
@@ -233,6 +280,7 @@ void outbound_start_local(struct link *l, const struct ipc_frame *f, const struc
     c->request.minor = 1;
     c->body_ended = c->end_told = m->body == IPC_BODY_NONE;
     buf_init(&c->body, IPC_BODY_WINDOW);
+    buf_init(&c->queue, QUEUE_MAX);
     if (!parse_head(c))
         reply_text(reply, 400, SLICE("the request has a header that cannot be sent"));
     else if (to)

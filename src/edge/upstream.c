@@ -74,7 +74,7 @@ static void let_go(struct upstream_call *c, bool reusable)
     }
     if (conn)
         upstream__conn_release(conn, reusable);
-    else if (p)
+    else if (p && !upstream__peer_go_on(p))
         upstream__peer_rest(p);
 }
 
@@ -379,6 +379,7 @@ static void wait_in_line(struct upstream_call *c)
     list_add_tail(&p->line, &c->in_line);
     p->n_line++;
     c->upstreams->app->edge->stats.upstream_waiting++;
+    upstream__sweep_soon(c->upstreams); /* should its turn be lost with a call that was given up */
     wait_for_head(c);
 }
 

@@ -125,6 +125,9 @@ struct upstream_call {
 struct peer *upstream__peer(struct upstreams *u, struct slice key, const char *name);
 /* Frees what nobody needs any more. */
 void upstream__peer_rest(struct peer *p);
+/* Where there is room for a connection and a call that waits for one, the call goes on. False:
+ * there is not. */
+bool upstream__peer_go_on(struct peer *p);
 /* Whether it may be asked now: it does not rest. */
 bool upstream__peer_is_well(const struct peer *p);
 /* It rests, and may be tried by one. */

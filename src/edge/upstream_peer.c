@@ -50,6 +50,14 @@ void upstream__peer_rest(struct peer *p)
         free_peer(p);
 }
 
+bool upstream__peer_go_on(struct peer *p)
+{
+    if (p->n_line == 0 || p->open >= UPSTREAM__CONNECTIONS)
+        return false;
+    upstream__call_next(p);
+    return true;
+}
+
 void upstream__free_peers(struct upstreams *u)
 {
     uint32_t it = 0;
@@ -227,7 +235,8 @@ bool upstream__sweep(struct upstreams *u)
     while (map_next(&u->peers, &it, &key, &p)) {
         sweep_idle(p, now);
         forgive(p, now);
-        upstream__peer_rest(p);
+        if (!upstream__peer_go_on(p))
+            upstream__peer_rest(p);
     }
     return u->peers.count > 0;
 }

@@ -1,8 +1,11 @@
 #include "edge/outbound.h"
 
+#include "edge/relay.h"
 #include "lab.h"
+#include "wire/grip_item.h"
 
-/* Application "a" fetches from application "b", by the service binding B. */
+/* Application "a" fetches from application "b", by the service binding B. "b" hands requests off to
+ * its origin "x", which holds them on the channel "test". */
 static struct lab lab;
 static struct fake asker, answerer;
 
@@ -12,13 +15,17 @@ static int setup(void **state)
 {
     static const struct app_service services[] = {{.name = "B", .app = "b"},
                                                   {.name = "GONE", .app = "nobody"}};
+    static const struct app_origin_target target = {.name = "test", .test = true};
+    static const struct app_origin_route route = {
+        .id = "x", .host = "", .targets = &target, .n_targets = 1};
+    static const struct app_origin origin = {.routes = &route, .n_routes = 1};
     const struct app_config apps[] = {
         {.name = "a",
          .script = SLICE("x"),
          .worker_path = "/nowhere",
          .services = services,
          .n_services = 2},
-        {.name = "b", .script = SLICE("x"), .worker_path = "/nowhere"},
+        {.name = "b", .script = SLICE("x"), .worker_path = "/nowhere", .origin = &origin},
     };
 
     lab_open_with(&lab, apps, 2);
@@ -131,6 +138,69 @@ TEST(an_answer_that_is_cut_is_told)
     fake_expect(&lab, &asker, "RESPONSE 200\nBODY_ABORT\n");
 }
 
+/* What the asker hears of a body: so many bytes of one letter. */
+static void expect_letters(char letter, size_t n)
+{
+    struct buf line = {.max = 2 << 20};
+
+    (void)buf_add(&line, SLICE("BODY "));
+    memset(buf_reserve(&line, n), letter, n);
+    buf_commit(&line, n);
+    (void)buf_add(&line, SLICE("\n\0"));
+    fake_expect(&lab, &asker, (char *)line.p);
+    buf_done(&line);
+}
+
+static void hold_stream(void)
+{
+    call(IPC_BODY_NONE);
+    SAY(&answerer, handoff, lab.id, 0, .kind = IPC_HANDOFF_FANOUT, .backend = SLICE("x"),
+        .head = SLICE("GET http://b.example/stream\n"));
+    fake_expect(&lab, &asker, "RESPONSE 200\nBODY [stream opened]\n\n");
+    SAY(&asker, credit, CALL, 0, .bytes = 16);
+}
+
+static void publish_letters(char letter, size_t n, bool closes)
+{
+    char *text = mem_new(n);
+    struct grip_item items[2] = {{.channel = SLICE("test"), .size = -1},
+                                 {.channel = SLICE("test"), .size = -1}};
+
+    memset(text, letter, n);
+    items[0].formats[GRIP_HTTP_STREAM] =
+        (struct grip_format){.has = true, .action = GRIP_SEND, .content = {(void *)text, n}};
+    items[1].formats[GRIP_HTTP_STREAM] = (struct grip_format){.has = true, .action = GRIP_CLOSE};
+    assert_int_equal(
+        relay_publish(lab.edge, &(struct grip_items){.items = items, .n = closes ? 2 : 1}), 0);
+    loop_advance(lab.loop, 0);
+    mem_free(text);
+}
+
+TEST(an_item_over_the_window_comes_as_it_is_taken)
+{
+    hold_stream();
+    publish_letters('y', 2 * IPC_BODY_WINDOW + 1, true);
+    expect_letters('y', IPC_BODY_WINDOW);
+    SAY(&asker, credit, CALL, 0, .bytes = IPC_BODY_WINDOW);
+    expect_letters('y', IPC_BODY_WINDOW);
+    assert_int_equal(lab.edge->stats.fetch_queues, 1);
+    SAY(&asker, credit, CALL, 0, .bytes = IPC_BODY_WINDOW);
+    fake_expect(&lab, &asker, "BODY y\nBODY  end\n");
+    assert_int_equal(lab.edge->stats.fetch_queues, 0);
+    assert_int_equal(asker.link->calls.count, 0);
+}
+
+TEST(a_fetch_is_given_up_while_its_end_waits)
+{
+    hold_stream();
+    publish_letters('y', IPC_BODY_WINDOW + 1, true);
+    expect_letters('y', IPC_BODY_WINDOW);
+    SAY(&asker, cancel, CALL, 0, 0);
+    fake_expect(&lab, &asker, "");
+    assert_int_equal(lab.edge->stats.fetch_queues, 0);
+    assert_int_equal(asker.link->calls.count, 0);
+}
+
 TEST(a_service_that_is_not_there_fails)
 {
     SAY(&asker, fetch, CALL, 0, .service = SLICE("GONE"), .head = SLICE("GET http://x/\n"));
@@ -163,6 +233,8 @@ int main(void)
         T(an_asker_that_dies_takes_its_fetches_with_it),
         T(an_answerer_that_dies_is_a_503),
         T(an_answer_that_is_cut_is_told),
+        T(an_item_over_the_window_comes_as_it_is_taken),
+        T(a_fetch_is_given_up_while_its_end_waits),
         T(a_service_that_is_not_there_fails),
         T(a_body_over_its_window_is_a_violation),
     };
