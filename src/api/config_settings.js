@@ -217,6 +217,7 @@ export function readSettings(table, folder, dev = false) {
     control: readControl(table) ?? null,
     goodbye_ms: table.integer('goodbye_ms', { max: 3_600_000 }) ?? 0,
     max_connections: table.integer('max_connections', { max: 0xffffffff }) ?? 0,
+    max_memory_mb: table.integer('max_memory_mb', { max: 1 << 20 }) ?? 0,
     max_connections_per_client: table.integer('max_connections_per_client', { max: 0xffffffff }) ?? 0,
     trusted_proxies: table.strings('trusted_proxies', { match: TRUSTED, expected: 'an address, a network (10.0.0.0/8) or "private"' }),
     log: {

@@ -216,6 +216,7 @@ static void read_gateway(struct config *c)
     c->max_connections = (uint32_t)number_of(c->doc, "max_connections");
     c->goodbye_ms = (uint32_t)number_of(c->doc, "goodbye_ms");
     c->max_per_client = (uint32_t)number_of(c->doc, "max_connections_per_client");
+    c->memory_bytes = number_of(c->doc, "max_memory_mb") << 20;
     c->access_log = text_of(log, "access");
     c->trusted_proxies = texts_of(c, c->doc, "trusted_proxies");
     c->grip = grip_read(c, json_object_get(c->doc, "grip"));

@@ -56,6 +56,7 @@ struct config {
     uint32_t max_per_client;
     const char *const *trusted_proxies;
     struct grip_options grip;
+    uint64_t memory_bytes;
     const char *access_log; /* NULL: none */
     enum log_form log_form;
     enum log_level log_level;

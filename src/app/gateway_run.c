@@ -171,6 +171,7 @@ static int make_edges(struct run *r, const struct loaded *x, struct err_note *no
         .trusted_proxies = c->trusted_proxies,
         .grip = c->grip,
         .access_log = c->access_log,
+        .memory_bytes = c->memory_bytes,
     };
     int result = 0;
 
@@ -405,10 +406,11 @@ static void reload_app(struct run *r, const struct loaded_app *app)
 /* What the edges were made with cannot change under them. */
 static void check_fixed(struct run *r, const struct config *new)
 {
-    static const char *const fixed[] = {"listen",          "threads", "control",
-                                        "state",           "sandbox", "max_connections",
-                                        "goodbye_ms",      "log",     "max_connections_per_client",
-                                        "trusted_proxies", "grip"};
+    static const char *const fixed[] = {
+        "listen",          "threads",       "control",
+        "state",           "sandbox",       "max_connections",
+        "goodbye_ms",      "log",           "max_connections_per_client",
+        "trusted_proxies", "max_memory_mb", "grip"};
 
     for (size_t i = 0; i < COUNT_OF(fixed); i++)
         if (!json_equal(json_object_get(r->loaded->config->doc, fixed[i]),

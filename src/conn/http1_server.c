@@ -619,6 +619,15 @@ void http1_server_drain(struct http1_server *h)
     }
 }
 
+uint32_t http1_server_shed(struct http1_server *h, uint32_t n)
+{
+    uint32_t done = 0;
+
+    for (; done < n && !list_empty(&h->connections); done++)
+        lose(LIST_ITEM(h->connections.prev, struct connection, link), -ERR_OVERLOADED);
+    return done;
+}
+
 static bool is_busy(const struct connection *c)
 {
     return c->state == EXCHANGE || c->state == DROP ||

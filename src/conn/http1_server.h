@@ -63,6 +63,9 @@ void http1_server_take(struct http1_server *h, struct stream *take_s);
 /* No more keep-alive: idle connections close now, others after their response ("Connection:
  * close"). Connections taken later get one exchange. */
 void http1_server_drain(struct http1_server *h);
+/* Cuts the n newest connections, whatever they do: there is no room. Exchanges hear
+ * closed(-ERR_OVERLOADED). Returns how many there were. */
+uint32_t http1_server_shed(struct http1_server *h, uint32_t n);
 /* Whether a request is being handled, or an answer still waits for its client. */
 bool http1_server_is_busy(const struct http1_server *h);
 const struct http1_stats *http1_server_stats(const struct http1_server *h);

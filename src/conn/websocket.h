@@ -58,6 +58,11 @@ struct websocket_pool *websocket_pool_new(struct loop *loop);
 void websocket_pool_free(struct websocket_pool *p);
 const struct websocket_pool_stats *websocket_pool_stats(const struct websocket_pool *p);
 
+/* One of the newest websockets whose owner has these ops and that nobody has closed; NULL when
+ * there is none among the last few thousand. */
+struct transport *websocket_pool_newest(const struct websocket_pool *p,
+                                        const struct transport_ops *ops);
+
 /* What may be agreed on in an opening handshake; NULL: permessage-deflate is not for these. */
 const struct deflate_policy *websocket_policy(const struct websocket_options *o);
 

@@ -88,6 +88,23 @@ void pool__add(struct websocket_pool *p, struct websocket *w)
         plan(p);
 }
 
+enum { LAST_FEW = 4096 };
+
+struct transport *websocket_pool_newest(const struct websocket_pool *p,
+                                        const struct transport_ops *ops)
+{
+    const uint32_t end = p->n > LAST_FEW ? p->n - LAST_FEW : 0;
+
+    for (uint32_t i = p->n; i > end; i--) {
+        struct websocket *w = p->members[i - 1];
+
+        if (w->transport.ops == ops &&
+            !websocket__has(w, WEBSOCKET__SAID | WEBSOCKET__HEARD | WEBSOCKET__RELEASED))
+            return &w->transport;
+    }
+    return NULL;
+}
+
 /* The last one takes its place; when that was looked at already in this round it is not twice. */
 void pool__remove(struct websocket_pool *p, struct websocket *w)
 {

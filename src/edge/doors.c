@@ -8,6 +8,7 @@
 #include "edge/admit.h"
 #include "edge/dispatch.h"
 #include "edge/settings.h"
+#include "edge/shed.h"
 #include "io/listen.h"
 #include "io/stream.h"
 #include "io/tls.h"
@@ -40,7 +41,7 @@ static void on_crowd_due(struct timer *t)
 {
     struct edge *e = CONTAINER_OF(t, struct edge, crowd);
 
-    if (connections(e) >= e->max_connections) {
+    if (connections(e) >= e->max_connections || shed_is_over(e->shed)) {
         timer_set(e->loop, t, loop_now(e->loop) + CROWD_MS);
         return;
     }

@@ -19,6 +19,7 @@
 #include "edge/relay.h"
 #include "edge/roster.h"
 #include "edge/settings.h"
+#include "edge/shed.h"
 #include "edge/statistics.h"
 #include "edge/zeromq.h"
 #include "io/stream.h"
@@ -242,6 +243,7 @@ static void edge_done(struct edge *e)
     relay_free(e->relay);
     control_free(e->control);
     access_close(e->access);
+    shed_close(e->shed);
     websocket_pool_free(e->sockets);
     mem_free(e->apps);
     router_done(&e->router);
@@ -276,6 +278,7 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     slots_init(&e->inbounds, edge_tag(e), sizeof(struct inbound));
     roster_init(e);
     statistics_open(e, &o->grip);
+    e->shed = shed_open(e, o->memory_bytes);
     if (o->access_log)
         e->access = access_open(e, o->access_log, note);
     if ((o->access_log && !e->access) ||

@@ -330,6 +330,8 @@ struct edge_options {
     /* Proxies whose X-Forwarded-For and Forwarded are believed: addresses, networks, "private".
      * NULL-terminated, or NULL. They have no limit of their own. */
     const char *const *trusted_proxies;
+    uint64_t memory_bytes;  /* the process may have resident: above it nobody is accepted and the
+                               newest  connections are ended (shed.h); 0: no ceiling */
     const char *access_log; /* a file (io/log_file.h), "-": standard error; NULL: none. Its form is
                                the log's */
     struct grip_options grip;

@@ -44,6 +44,7 @@ struct origin_table;
 struct relay;
 struct control;
 struct settings;
+struct shed;
 struct statistics;
 struct zeromq;
 struct upstreams;
@@ -208,6 +209,7 @@ struct edge {
     uint64_t accepted_order; /* hold.since */
     uint32_t max_connections;
     struct admit *admit;         /* NULL: no limit for one client. Shared by all edges */
+    struct shed *shed;           /* NULL: memory has no ceiling */
     struct access *access;       /* NULL: there is no access log */
     struct egress_rules trusted; /* its allow list: proxies that are believed */
     struct timer crowd;          /* set while listeners pause because too many are here */

@@ -350,6 +350,24 @@ static void close_slow(struct hold *h)
     h->backend->closed(h, 1013, false, slice_str(err_text(ERR_SLOW_CONSUMER)), 0);
 }
 
+enum { SHED_WAITING = 64 << 10 };
+
+bool hold_shed_newest(struct edge *e)
+{
+    struct transport *t = websocket_pool_newest(e->sockets, &facts);
+    const struct slice why = slice_str(err_text(ERR_OVERLOADED));
+    struct hold *h = t ? t->arg : NULL;
+
+    if (!h)
+        return false;
+    if (transport_pending(t) > SHED_WAITING)
+        hold_terminate(h);
+    else
+        hold_leave(h, 1013, why);
+    h->backend->closed(h, 1013, false, why, 0);
+    return true;
+}
+
 static void drop_message(struct hold *h)
 {
     struct edge *e = edge_of(h);

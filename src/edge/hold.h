@@ -22,6 +22,7 @@
 
 struct actor;
 struct app;
+struct edge;
 
 enum hold_state { HOLD_PENDING, HOLD_OPEN, HOLD_CLOSING, HOLD_LEFT, HOLD_OVER };
 
@@ -86,6 +87,9 @@ void hold_pace(struct hold *h);
 int hold_send(struct hold *h, struct payload *p);
 /* Says Ping or Pong, at most 125 bytes. Errors as transport_send(). */
 int hold_control(struct hold *h, bool is_pong, struct slice bytes);
+/* There is no room: ends one of the newest, with 1013, or at once when much waits for it; its
+ * backend is told. False: none was found. */
+bool hold_shed_newest(struct edge *e);
 /* Says Close; code 0: empty. The answer to the peer's Close when LEFT. -ERR_SYNTAX: a code or
  * reason that cannot be sent. */
 int hold_close(struct hold *h, uint16_t code, struct slice reason);

@@ -14,6 +14,7 @@
 #include "edge/relay.h"
 #include "edge/settings.h"
 #include "edge/target.h"
+#include "io/memory.h"
 #include "io/stream.h"
 
 enum { PAGE_MAX = 1 << 20, METRICS_MAX = 64 << 20, LABEL_MAX = 160 };
@@ -96,6 +97,8 @@ static struct edge_stats snapshot(const struct edge *e)
     s.silent = websocket_pool_stats(e->sockets)->silent;
     s.deflated = websocket_pool_stats(e->sockets)->deflated;
     s.inflated = websocket_pool_stats(e->sockets)->inflated;
+    if (e->index == 0)
+        s.resident = (int64_t)memory_resident();
     s.access_lost = e->access ? access_lost(e->access) : 0;
     if (e->index == 0)
         s.workers = fleet_alive(e->fleet);

@@ -8,6 +8,7 @@
 #include "edge/origin_route.h"
 #include "edge/settings.h"
 #include "edge/upstream_int.h"
+#include "wire/fields.h"
 
 enum {
     HEAD_MAX = 512 << 10,

@@ -150,6 +150,61 @@ test('an application has so many connections', async (t) => {
     await until('a free place', async () => (await say(server.port, get())).startsWith('HTTP/1.1 200'));
 });
 
+test('above the memory ceiling the newest go, and the first stay', { timeout: 60_000 }, async (t) => {
+    const most = process.env.ASAN_OPTIONS ? 400 : 60;
+    const folder = scratch(t, {
+        'app.js': `export default {
+            async fetch(request) {
+                const [client, server] = Object.values(new WebSocketPair());
+                server.accept();
+                server.addEventListener('message', ({ data }) => server.send(data === 'much' ? 'x'.repeat(12 << 20) : data));
+                return new Response(null, { status: 101, webSocket: client });
+            },
+        };`,
+        'holdfast.toml': `state = "state"\nthreads = 1\nmax_memory_mb = ${most}\ncontrol = "127.0.0.1:0"\n[[listen]]\nport = 0\n[[app]]\npath = "app.js"\nname = "app"\n`,
+    });
+    const server = await Holdfast.serve(['serve', '--config', join(folder, 'holdfast.toml')]);
+
+    t.after(() => server.stop());
+    const open = () => new Promise((resolve, reject) => {
+        const socket = new WebSocket(server.ws('/'), { perMessageDeflate: false });
+
+        socket.on('open', () => resolve(socket)).on('error', reject);
+    });
+    const first = [];
+
+    for (let i = 0; i < 3; i++) first.push(await open());
+    const greedy = [];
+
+    // Each has twelve megabytes sent to it that it does not read.
+    for (let i = 0; i < most / 4; i++) {
+        const socket = await open().catch(() => null);
+
+        if (!socket) break;
+        socket.on('error', () => {}).on('close', () => (socket.gone = true));
+        socket.send('much');
+        socket.pause();
+        greedy.push(socket);
+    }
+    await until('some are shown out', async () => (await metric(server.control, 'connections_shed_total')) > 0);
+    await until('there is room again', async () => (await metric(server.control, 'resident_bytes')) < most * 2 ** 20);
+    for (const socket of first) {
+        const answer = new Promise((resolve) => socket.once('message', (data) => resolve(data.toString())));
+
+        socket.send('still here');
+        assert.equal(await answer, 'still here');
+    }
+    for (const socket of greedy) socket.resume();
+    await until('those who were shown out know it', () => greedy.some((socket) => socket.gone));
+    await until('somebody gets in again', async () => {
+        const socket = await open();
+
+        socket.close();
+        return true;
+    });
+    for (const socket of [...first, ...greedy]) socket.terminate();
+});
+
 test('200 peers that never finish a head are cut, and nobody waits for them', { timeout: 60_000 }, async (t) => {
     const server = await serve(t, '');
     const began = Date.now();
