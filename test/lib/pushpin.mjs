@@ -1,4 +1,5 @@
-// Debian's Pushpin beside ours: both run the same pushpin.conf and routes, in a folder of their own, at ports of their own.
+// Debian's Pushpin beside ours: both run the same pushpin.conf and routes, in a folder of their own, at ports of their own, so
+// that a service of the package may run as well.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -14,16 +15,12 @@ const WARM = 'is.it.ready'; // a host that the program itself answers for
 
 const isThere = () => PROGRAMS.every((path) => existsSync(path));
 
-/** False, or why there is nothing to compare with. Where packages start no services, they are installed. */
+/** False, or why there is nothing to compare with. On a Debian the packages are installed; that they cannot be is an error. */
 export function missing() {
-    if (!isThere() && process.getuid() === 0 && !existsSync('/run/systemd/system')) {
-        try {
-            execFileSync(INSTALL, ['pushpin'], { stdio: 'ignore' });
-        } catch {
-            return "Debian's packages pushpin and zurl cannot be installed";
-        }
-    }
-    return isThere() ? false : "needs Debian's packages: apt-get install pushpin zurl";
+    if (isThere()) return false;
+    if (!existsSync('/usr/bin/dpkg-query')) return "needs Debian's packages pushpin and zurl";
+    execFileSync(INSTALL, ['test'], { stdio: ['ignore', 'inherit', 'inherit'] });
+    return false;
 }
 
 function conf(folder, { http, publish, pull, command }, more) {
@@ -39,7 +36,7 @@ http_port=127.0.0.1:${http}
 logdir=${folder}
 log_level=2
 client_buffer_size=8192
-client_maxconn=100
+client_maxconn=1000
 condure_bin=condure
 zurl_bin=zurl
 [proxy]
