@@ -21,11 +21,11 @@ struct local {
     struct blob *head; /* what request's slices point into */
     struct exchange_request request;
     struct exchange_field *fields;
-    struct buf body; /* request bytes that the answerer has not pulled yet */
-    size_t granted;  /* it pulled so many more */
-    bool body_ended; /* the worker sent its last byte */
-    bool end_told;   /* the answerer heard of it */
-    bool delivering; /* a deferred task is on its way */
+    struct buf body;  /* request bytes that the answerer has not pulled yet */
+    size_t granted;   /* it pulled so many more */
+    bool body_ended;  /* the worker sent its last byte */
+    bool end_told;    /* the answerer heard of it */
+    bool delivering;  /* a deferred task is on its way */
     struct buf queue; /* response bytes for which the worker's window has no room */
     bool ends;        /* the answerer is done: the end stands behind the queue */
 };
