@@ -58,6 +58,7 @@ struct stat_row {
 #define STAT_ROW(type, kind, field, name, labels, help)                                            \
     {name, labels, help, STAT_##kind, offsetof(type, field)},
 
+/* Counts a value in its bucket, and in the sum. */
 void stat_observe(struct stat_hist *h, uint64_t value);
 /* Adds every row of *from to *into; both are the struct the rows were made for. */
 void stat_sum(const struct stat_row *rows, size_t n, void *into, const void *from);

@@ -8,6 +8,7 @@
 
 #include "edge/edge_int.h"
 
+/* Limits and timers; there is no door yet. */
 void doors_init(struct edge *e, const struct edge_options *o);
 /* A place for connections, without a socket that accepts them yet. NULL: there are enough. */
 struct edge_listener *doors_open(struct edge *e, enum edge_door door);

@@ -350,7 +350,7 @@ void edge_begin(struct edge *edge0);
 
 enum edge_door {
     EDGE_PUBLIC,  /* applications, by the routes */
-    EDGE_CONTROL, /* /metrics, /healthz, /readyz */
+    EDGE_CONTROL, /* the publish API, /metrics, /healthz, /readyz */
 };
 
 struct edge_address {

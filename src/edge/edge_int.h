@@ -231,12 +231,16 @@ struct edge {
     void *on_report_arg;
 };
 
+/* --- of an application; app.h makes and ends it --- */
+
 struct slice app_name(const struct app *a);
 /* Requests in progress and WebSockets of the application on all edges, as of now or a moment ago.
  */
 uint32_t app_open(const struct app *a);
 /* A new egress by the application's policy as it is now; NULL with the note when that is wrong. */
 struct egress *app_egress(struct app *a, struct err_note *note);
+
+/* --- of an edge --- */
 
 static inline uint64_t edge_tag(const struct edge *e)
 {

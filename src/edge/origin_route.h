@@ -32,6 +32,7 @@ struct origin_table *origin_table_new(struct settings *settings, struct err_note
 /* Its maker lets go. NULL is nothing. */
 void origin_table_free(struct origin_table *t);
 
+/* Keeps the route, and the settings behind it; returns r. */
 struct origin_route *origin_route_ref(struct origin_route *r);
 /* NULL is nothing. */
 void origin_route_unref(struct origin_route *r);

@@ -46,6 +46,7 @@ void relay_count(const struct relay *r, struct edge_stats *ret);
 
 /* --- for subscriber.c --- */
 
+/* This edge's hub. */
 struct hub *relay_hub(struct relay *r);
 /* The rate that the routes of that id share; NULL: unlimited. Lives as long as the relay. */
 struct rate *relay_rate(struct relay *r, struct slice route_id);

@@ -23,6 +23,7 @@ void roster_init(struct edge *e);
 uint64_t roster_add(struct edge *e, roster_refresh *refresh, void *arg);
 /* 0 and a seat that was left are nothing. */
 void roster_drop(struct edge *e, uint64_t seat);
+/* The seat's name, of ROSTER_NAME characters and a NUL. */
 void roster_name(uint64_t seat, char ret[ROSTER_NAME + 1]);
 /* The seat of a name; 0: it is none of ours. It may have been left. */
 uint64_t roster_seat(struct slice name);

@@ -15,6 +15,7 @@ struct settings {
     size_t n_owned;
 };
 
+/* A deep copy of c, with its defaults filled in. Never NULL; the caller keeps it. */
 struct settings *settings_new(const struct app_config *c);
 /* Another one keeps it: it lives until each has called settings_free(). */
 struct settings *settings_ref(struct settings *s);

@@ -33,6 +33,7 @@ enum {
     WOH_REFUSAL = 100000,   /* bytes of a refusal's body that are relayed */
 };
 
+/* Asks the origin OPEN, and takes the client from there on. */
 void woh_open(const struct socket_start *s);
 
 /* The application ends: those whose clients have gone, and whose origins would still hear of it. */

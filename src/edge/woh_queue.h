@@ -27,7 +27,9 @@ struct woh_queue {
     bool is_fresh;       /* something that no request has carried */
 };
 
+/* Empties it; it may be used again. */
 void woh_queue_done(struct woh_queue *q);
+/* Copies the event in; whoever adds looks at woh_queue_is_full() and slows the client down. */
 void woh_queue_add(struct woh_queue *q, enum woh_type type, struct slice content);
 
 static inline bool woh_queue_is_empty(const struct woh_queue *q)

@@ -15,6 +15,7 @@ struct socket_start; /* handshake.h */
 
 enum { WS_ORIGIN_PENDING = 256 << 10 }; /* bytes that wait for a side: the other is not read */
 
+/* Connects to the origin, and takes the client from there on. */
 void ws_origin_open(const struct socket_start *s);
 
 /* The application ends: those whose clients have not been answered yet. */

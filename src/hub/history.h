@@ -32,6 +32,7 @@ struct history {
     void (*emptied)(struct ring *r);
 };
 
+/* Copies the limits. */
 void history_init(struct history *h, const struct history_limits *limits,
                   void (*emptied)(struct ring *r));
 /* Forgets all; emptied() is not told. */

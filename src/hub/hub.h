@@ -80,6 +80,7 @@ struct hub_stats {
     uint64_t kept_bytes;
 };
 
+/* Copies o, borrows ops. Never NULL. */
 struct hub *hub_new(const struct hub_options *o, const struct hub_ops *ops, void *arg);
 /* Subs need not be gone; they are subscribed to nothing then. NULL is nothing. */
 void hub_free(struct hub *h);

@@ -16,6 +16,7 @@ struct ids {
     uint32_t first, n, cap;
 };
 
+/* Forgets all. */
 void ids_done(struct ids *s);
 /* Forgets those that were seen ttl_ms ago and before. */
 void ids_expire(struct ids *s, int64_t now_ms, uint32_t ttl_ms);
