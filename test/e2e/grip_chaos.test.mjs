@@ -296,6 +296,8 @@ async function left(server) {
     return lines.filter((line) => GAUGES.some((name) => line.match(new RegExp(`^holdfast_${name}(?:\\{| )`))) && !line.endsWith(' 0'));
 }
 
+const ZMQ = (folder) => `[zmq]\nstats = ["tcp://127.0.0.1:*"]\npull = ["ipc://${folder}/pull"]\nsub = ["ipc://${folder}/sub"]\ncommand = "ipc://${folder}/command"\n`;
+
 const memory = (pid) => Number(readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+) kB$/m)[1]) * 1024;
 
 test(`a walk of ${RUN_MS / 1000} s leaves nothing behind (GRIP_CHAOS_SEED=${SEED})`, async (t) => {
@@ -310,7 +312,7 @@ test(`a walk of ${RUN_MS / 1000} s leaves nothing behind (GRIP_CHAOS_SEED=${SEED
         origin.close();
     });
     writeFileSync(file, routes(origin.address().port));
-    writeFileSync(config, `threads = ${THREADS}\n[origin]\nfile = "${file}"\n${SEED % 2 ? '[zmq]\nstats = ["tcp://127.0.0.1:*"]\n' : ''}[publish]\nmessage_wait_ms = 500\nsubscription_linger_ms = 1000\n`);
+    writeFileSync(config, `threads = ${THREADS}\n[origin]\nfile = "${file}"\n${SEED % 2 ? ZMQ(folder) : ''}[publish]\nmessage_wait_ms = 500\nsubscription_linger_ms = 1000\n`);
     const server = await Holdfast.serve(['serve', '--config', config, '--port', '0', '--control', '127.0.0.1:0']);
 
     t.after(() => server.stop());
