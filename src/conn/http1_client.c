@@ -302,6 +302,11 @@ bool http1_client_has_heard(const struct http1_client *c)
     return c->has_heard;
 }
 
+bool http1_client_is_held(const struct http1_client *c)
+{
+    return c->kept.n > 0;
+}
+
 size_t http1_client_pending(const struct http1_client *c)
 {
     return c->pending;

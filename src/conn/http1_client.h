@@ -60,6 +60,8 @@ void http1_client_credit(struct http1_client *c, size_t n);
 bool http1_client_is_sent(const struct http1_client *c);
 /* Whether any byte came in answer to it. */
 bool http1_client_has_heard(const struct http1_client *c);
+/* Bytes of the response wait for credit. */
+bool http1_client_is_held(const struct http1_client *c);
 /* Bytes of the request that wait for the server. */
 size_t http1_client_pending(const struct http1_client *c);
 

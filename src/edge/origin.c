@@ -214,6 +214,7 @@ static struct upstream_call *hold_fetch(void *origin, const struct grip_fetch *f
             .host = is_own ? p->host : slice_sub(there, (size_t)MAX(colon + 3, 0), SIZE_MAX),
             .fields = buf_slice(&fields),
             .sign = true,
+            .hurries = true,
             .direct = is_own ? SLICE_NONE : there,
         },
         ops, arg);
@@ -270,6 +271,7 @@ static void hand_to_hold(struct proxied *p, const struct upstream_response *r)
     list_del(&p->in_app);
     p->call = NULL;
     p->reply = (struct reply){0};
+    upstream_hurry(call);
     grip_hold_open(&(struct grip_hold_start){
         .app = p->app,
         .take_reply = reply,
@@ -403,6 +405,7 @@ static struct upstream_call *socket_post(void *origin, struct slice fields, stru
                               .content = body,
                               .sign = has_grip(p),
                               .over_http = true,
+                              .hurries = true,
                           },
                           ops, arg);
 }
@@ -421,6 +424,7 @@ static struct upstream_call *socket_connect(void *origin, struct slice fields,
                               .fields = fields,
                               .sign = has_grip(p) && !p->is_trusted,
                               .upgrade = true,
+                              .hurries = true,
                               .plain = p->is_plain,
                           },
                           ops, arg);

@@ -154,7 +154,7 @@ static void become_socket(struct upstream_call *c, const struct http1_head *h)
 
 /* --- facts of the connection --- */
 
-static void wait_for_head(struct upstream_call *c)
+static void wait_for_origin(struct upstream_call *c)
 {
     const struct app_origin *o = origin_route_origin(c->route);
 
@@ -173,6 +173,8 @@ static void on_answered(void *arg, const struct http1_head *h)
         return;
     }
     c->state = CALL_ANSWERED;
+    if (h->status != 101 && c->hurries)
+        wait_for_origin(c);
     if (h->status == 101)
         become_socket(c, h);
     else
@@ -183,6 +185,7 @@ static void on_body(void *arg, struct slice bytes)
 {
     struct upstream_call *c = arg;
 
+    c->has_moved = true;
     c->ops->body(c->arg, bytes);
 }
 
@@ -240,7 +243,7 @@ static void on_taken(void *arg, size_t n)
 
     c->gone += n;
     if (c->state == CALL_ASKED)
-        wait_for_head(c);
+        wait_for_origin(c);
     if (c->gone <= c->told)
         return;
     n = (size_t)(c->gone - c->told);
@@ -288,7 +291,7 @@ static void ask(struct upstream_call *c, struct upstream__conn *conn)
         buf_done(&c->kept); /* a new connection is not repeated on */
         c->is_kept = false;
     }
-    wait_for_head(c);
+    wait_for_origin(c);
 }
 
 /* --- reaching a target --- */
@@ -381,7 +384,7 @@ static void wait_in_line(struct upstream_call *c)
     p->n_line++;
     c->upstreams->app->edge->stats.upstream_waiting++;
     upstream__sweep_soon(c->upstreams); /* should its turn be lost with a call that was given up */
-    wait_for_head(c);
+    wait_for_origin(c);
 }
 
 static void reach(struct upstream_call *c, struct peer *p)
@@ -536,6 +539,11 @@ static void on_late(struct timer *t)
 {
     struct upstream_call *c = CONTAINER_OF(t, struct upstream_call, late);
 
+    if (c->state == CALL_ANSWERED && (c->has_moved || http1_client_is_held(c->conn->http))) {
+        c->has_moved = false;
+        wait_for_origin(c);
+        return;
+    }
     fail(c, reached(c), -ERR_ORIGIN_TIMEOUT, SLICE_NONE);
 }
 
@@ -584,8 +592,16 @@ void upstream_body(struct upstream_call *c, struct slice bytes, bool end)
 void upstream_credit(struct upstream_call *c, size_t n)
 {
     c->credit += n;
+    c->has_moved = true;
     if (c->conn)
         http1_client_credit(c->conn->http, n);
+}
+
+void upstream_hurry(struct upstream_call *c)
+{
+    c->hurries = true;
+    if (c->state == CALL_ANSWERED)
+        wait_for_origin(c);
 }
 
 void upstream_attach(struct upstream_call *c, const struct upstream_ops *ops, void *arg)
@@ -682,6 +698,7 @@ struct upstream_call *upstream_start(struct app *a, const struct upstream_reques
     c->upgrade = r->upgrade;
     c->over_http = r->over_http;
     c->plain = r->plain;
+    c->hurries = r->hurries;
     c->credit = UPSTREAM_WINDOW;
     c->late.due = on_late;
     list_add_tail(&u->calls, &c->in_upstreams);

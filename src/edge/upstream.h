@@ -48,6 +48,7 @@ struct upstream_request {
     struct slice direct;
     bool over_http; /* only targets that are; an upgrade goes only to the others */
     bool plain;     /* an upgrade goes to any target, whatever it speaks otherwise */
+    bool hurries;   /* as upstream_hurry() */
     /* A WebSocket is asked for: method GET, no body. A Sec-WebSocket-Extensions among the fields is
      * sent as it is; Key and Version are ours. */
     bool upgrade;
@@ -103,6 +104,9 @@ void upstream_attach(struct upstream_call *c, const struct upstream_ops *ops, vo
 void upstream_body(struct upstream_call *c, struct slice bytes, bool end);
 /* n more bytes of the response's body may come; it begins with UPSTREAM_WINDOW. */
 void upstream_credit(struct upstream_call *c, size_t n);
+/* The response's body has failed when nothing of it comes for response_ms (up to twice that),
+ * though it might. Others may be silent for as long as their client stays. */
+void upstream_hurry(struct upstream_call *c);
 /* Nobody wants it any more: no further fact. NULL is nothing. */
 void upstream_cancel(struct upstream_call *c);
 

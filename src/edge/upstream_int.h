@@ -100,6 +100,8 @@ struct upstream_call {
     bool is_kept; /* kept is all of the body that came */
     bool is_body_over;
     bool sign, upgrade, over_http, plain;
+    bool hurries;   /* the response's body must go on */
+    bool has_moved; /* … and did so lately */
 
     /* Where. */
     struct app_origin_target *direct; /* NULL: the route's */

@@ -10,7 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Holdfast, until } from '../lib/holdfast.mjs';
-import { Origin, gateway, pair } from '../lib/origin.mjs';
+import { EVENTS, Origin, gateway, pair } from '../lib/origin.mjs';
+import { Peer } from '../lib/peer.mjs';
 
 const FAILED = 'Error while proxying to origin.\n';
 
@@ -504,6 +505,44 @@ test('an origin that says nothing in time has failed', async (t) => {
     await new Promise((done) => setTimeout(done, 500));
     response.end('b');
     assert.equal((await slow).body, 'ab');
+});
+
+test('a response that somebody else than a client waits for goes on or has failed', async (t) => {
+    const origin = await lone(t);
+    const server = await configured(t, origin, { routes: ['* ORIGIN', 'w.test ORIGIN,over_http'], more: 'response_ms = 200' });
+    const none = (name) => until(`${name} is nought`, async () => (await metric(server, name)) === 0);
+    const halves = async (status, headers) => {
+        const { response } = await origin.next();
+
+        response.writeHead(status, { 'Content-Length': 9, ...headers });
+        response.write('half');
+    };
+
+    // An instruction.
+    const silent = ask(server, '/');
+
+    await halves(200, { 'Grip-Hold': 'stream', 'Grip-Channel': 'a' });
+    assert.equal((await silent).status, 502);
+
+    // What a client that has gone leaves.
+    const gone = await Peer.open(server.port);
+
+    await gone.say('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+    (await origin.next()).answer(200, { 'Grip-Hold': 'stream', 'Grip-Channel': 'a', 'Grip-Link': '</gone>; rel=gone' }, 'x');
+    await gone.head();
+    gone.close();
+    await halves(200, {});
+    await none('upstream_open');
+
+    // A WebSocket's events.
+    const socket = await Peer.open(server.port);
+    const opening = socket.upgrade('/', { Host: 'w.test' });
+
+    (await origin.next()).events('OPEN\r\n');
+    await opening;
+    socket.close();
+    await halves(200, { 'Content-Type': EVENTS });
+    await none('woh_open');
 });
 
 test('the routes change while requests are under way', async (t) => {
