@@ -388,22 +388,60 @@ static void ask(struct proxied *p, struct slice last, bool from_kept)
 
 /* --- WebSockets --- */
 
+/* What is left of the request while its WebSocket is open: what the origin is asked again with. */
+struct asker {
+    struct app *app;
+    struct origin_route *route;
+    struct slice host, path; /* behind the struct */
+    bool has_grip;
+    bool is_trusted;
+    bool is_plain;
+};
+
+static struct asker *make_asker(const struct proxied *p)
+{
+    const size_t host = p->host.n, path = p->path.n;
+    struct asker *o = mem_new(sizeof(*o) + host + path);
+    uint8_t *text = (uint8_t *)(o + 1);
+
+    o->app = p->app;
+    o->route = origin_route_ref(p->route);
+    o->has_grip = has_grip(p);
+    o->is_trusted = p->is_trusted;
+    o->is_plain = p->is_plain;
+    if (host)
+        memcpy(text, p->host.p, host);
+    if (path)
+        memcpy(text + host, p->path.p, path);
+    o->host = slice_make(text, host);
+    o->path = slice_make(text + host, path);
+    return o;
+}
+
+static void asker_free(void *origin)
+{
+    struct asker *o = origin;
+
+    origin_route_unref(o->route);
+    mem_free(o);
+}
+
 static struct upstream_call *socket_post(void *origin, struct slice fields, struct slice body,
                                          const struct upstream_ops *ops, void *arg)
 {
-    struct proxied *p = origin;
+    const struct asker *o = origin;
 
-    return upstream_start(p->app,
+    return upstream_start(o->app,
                           &(struct upstream_request){
-                              .route = p->route,
+                              .route = o->route,
                               .method = SLICE("POST"),
-                              .path = p->path,
-                              .host = p->host,
+                              .path = o->path,
+                              .host = o->host,
                               .fields = fields,
                               .body = EXCHANGE_BODY_LENGTH,
                               .length = body.n,
                               .content = body,
-                              .sign = has_grip(p),
+                              .sign = o->has_grip,
                               .over_http = true,
                               .hurries = true,
                           },
@@ -413,19 +451,19 @@ static struct upstream_call *socket_post(void *origin, struct slice fields, stru
 static struct upstream_call *socket_connect(void *origin, struct slice fields,
                                             const struct upstream_ops *ops, void *arg)
 {
-    struct proxied *p = origin;
+    const struct asker *o = origin;
 
-    return upstream_start(p->app,
+    return upstream_start(o->app,
                           &(struct upstream_request){
-                              .route = p->route,
+                              .route = o->route,
                               .method = SLICE("GET"),
-                              .path = p->path,
-                              .host = p->host,
+                              .path = o->path,
+                              .host = o->host,
                               .fields = fields,
-                              .sign = has_grip(p) && !p->is_trusted,
+                              .sign = o->has_grip && !o->is_trusted,
                               .upgrade = true,
                               .hurries = true,
-                              .plain = p->is_plain,
+                              .plain = o->is_plain,
                           },
                           ops, arg);
 }
@@ -435,7 +473,7 @@ static const struct socket_origin_ops socket_ops = {
     .connect = socket_connect,
     .credit = upstream_credit,
     .cancel = upstream_cancel,
-    .release = hold_release,
+    .release = asker_free,
 };
 
 /* The first target says which protocol the route's servers speak. */
@@ -446,7 +484,7 @@ static void open_socket(struct proxied *p)
         .app = p->app,
         .exchange = reply_client(p->reply),
         .ops = &socket_ops,
-        .origin = p,
+        .origin = make_asker(p),
         .fields = p->fields,
         .prefix = slice_str(p->route->config->prefix),
         .route_id = slice_str(p->route->config->id),
@@ -462,6 +500,7 @@ static void open_socket(struct proxied *p)
         woh_open(&s);
     else
         ws_origin_open(&s);
+    set_over(p);
 }
 
 /* --- the beginning --- */
