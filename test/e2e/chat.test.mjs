@@ -1,29 +1,22 @@
 // The demo as people use it: two windows of a browser chat, the worker is killed in between.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { countCloses, launch, picture } from '../lib/browser.mjs';
 import { Holdfast, until } from '../lib/holdfast.mjs';
 import { CHAT } from './app.mjs';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const pictures = fileURLToPath(new URL('../../build/pictures', import.meta.url));
-const QUIET = [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-];
 let server;
 let state;
 let browser;
 const problems = [];
 
 before(async () => {
-    assert.ok(existsSync(executablePath), `${executablePath} is missing: install Debian's package chromium, or set CHROMIUM`);
     state = mkdtempSync(join(tmpdir(), 'holdfast-chat-'));
     server = await Holdfast.dev(CHAT, { state, args: ['--actor-idle-ms', '1000', '--worker-idle-ms', '2000'] });
-    browser = await chromium.launch({ executablePath, args: QUIET });
+    browser = await launch();
 });
 after(async () => {
     await browser?.close();
@@ -40,17 +33,8 @@ async function window(name, { room = 'general', ...options } = {}) {
     page.setDefaultTimeout(15_000);
     await page.addInitScript((who) => {
         if (!localStorage.getItem('me')) localStorage.setItem('me', JSON.stringify({ id: `${who}-${Math.random().toString(36).slice(2)}`, name: who }));
-        // What the page's sockets go through, for the test to look at.
-        const Real = window.WebSocket;
-
-        window.closes = 0;
-        window.WebSocket = class extends Real {
-            constructor(...args) {
-                super(...args);
-                this.addEventListener('close', () => window.closes++);
-            }
-        };
     }, name);
+    await page.addInitScript(countCloses);
     await page.goto(server.url(`/#${room}`));
     await page.waitForSelector('.link[data-state=open]');
     return page;
@@ -90,8 +74,7 @@ test('two windows see each other, chat, type, and survive the death of the worke
         assert.equal(await page.locator('.message').count(), 4);
         assert.equal(await page.locator('.pending').count(), 0);
     }
-    mkdirSync(pictures, { recursive: true });
-    await ada.screenshot({ path: join(pictures, 'chat.png') });
+    await ada.screenshot({ path: picture('chat.png') });
     await ada.context().close();
     await counts(ben, 1);
     await ben.context().close();
@@ -173,6 +156,6 @@ test('small screens and the dark theme', async () => {
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'nothing sticks out');
     await page.click('#show-rail');
     await page.waitForSelector('.rail .rooms >> text=general');
-    await page.screenshot({ path: join(pictures, 'chat-phone.png') });
+    await page.screenshot({ path: picture('chat-phone.png') });
     await page.context().close();
 });

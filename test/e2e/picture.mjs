@@ -1,13 +1,10 @@
 // Takes the picture of the chat for the README: node test/e2e/picture.mjs docs/chat.png
-import { chromium } from 'playwright-core';
+import { launch } from '../lib/browser.mjs';
 import { Holdfast } from '../lib/holdfast.mjs';
 import { CHAT } from './app.mjs';
 
 const server = await Holdfast.dev(CHAT);
-const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--force-color-profile=srgb'],
-});
+const browser = await launch('--force-color-profile=srgb');
 
 async function window(name, id) {
     const context = await browser.newContext({ viewport: { width: 1240, height: 740 }, deviceScaleFactor: 1.5, locale: 'en-GB', colorScheme: 'light' });

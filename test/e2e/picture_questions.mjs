@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { launch } from '../lib/browser.mjs';
 import { Holdfast } from '../lib/holdfast.mjs';
 import { QUESTIONS, atPorts, freePorts } from './app.mjs';
 
@@ -12,10 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-picture-'));
 atPorts(QUESTIONS, join(folder, 'app'), { 8787: port, 5561: control });
 
 const server = await Holdfast.dev(join(folder, 'app'), { state: join(folder, 'state'), port });
-const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--force-color-profile=srgb'],
-});
+const browser = await launch('--force-color-profile=srgb');
 
 async function window(name, as = '#door-join') {
     const context = await browser.newContext({ viewport: { width: 1140, height: 900 }, deviceScaleFactor: 1.25, locale: 'en-GB', colorScheme: 'light', reducedMotion: 'reduce' });

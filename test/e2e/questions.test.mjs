@@ -1,32 +1,25 @@
 // The board as people use it: two windows of a browser in one room.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { countCloses, launch, picture } from '../lib/browser.mjs';
 import { Holdfast } from '../lib/holdfast.mjs';
 import { QUESTIONS, atPorts, freePorts } from './app.mjs';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const pictures = fileURLToPath(new URL('../../build/pictures', import.meta.url));
-const QUIET = [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-];
 let folder;
 let server;
 let browser;
 const problems = [];
 
 before(async () => {
-    assert.ok(existsSync(executablePath), `${executablePath} is missing: install Debian's package chromium, or set CHROMIUM`);
     const [port, control] = await freePorts(2);
 
     folder = mkdtempSync(join(tmpdir(), 'holdfast-questions-'));
     atPorts(QUESTIONS, join(folder, 'app'), { 8787: port, 5561: control });
     server = await Holdfast.dev(join(folder, 'app'), { state: join(folder, 'state'), port });
-    browser = await chromium.launch({ executablePath, args: QUIET });
+    browser = await launch();
 });
 after(async () => {
     await browser?.close();
@@ -42,17 +35,7 @@ async function window(name, room, { host = false, at = server, ...options } = {}
 
     page.on('pageerror', (error) => problems.push(`${name}: ${error.stack}`));
     page.setDefaultTimeout(15_000);
-    await page.addInitScript(() => {
-        const Real = window.WebSocket;
-
-        window.closes = 0;
-        window.WebSocket = class extends Real {
-            constructor(...args) {
-                super(...args);
-                this.addEventListener('close', () => window.closes++);
-            }
-        };
-    });
+    await page.addInitScript(countCloses);
     await page.goto(at.url('/'));
     await page.fill('#door-room', room);
     await page.fill('#door-name', name);
@@ -126,8 +109,7 @@ test('what one window does, the other shows: ask, vote, answer, rename, decorate
     await ada.click('#decorate .strong');
     await ben.waitForSelector('#title:has-text("Harbour town hall")');
     assert.equal(await ben.evaluate(() => document.documentElement.style.getPropertyValue('--one')), '#1d4ed8');
-    mkdirSync(pictures, { recursive: true });
-    await ada.screenshot({ path: join(pictures, 'questions.png') });
+    await ada.screenshot({ path: picture('questions.png') });
 
     // One's own question, and as host any.
     await card(ben, MINUTES).locator('.do-delete').click();
@@ -232,7 +214,7 @@ test('a phone in the dark', async () => {
     await ask(page, LIBRARY);
     await shows(page, LIBRARY);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than the screen');
-    await page.screenshot({ path: join(pictures, 'questions-small.png') });
+    await page.screenshot({ path: picture('questions-small.png') });
     await page.context().close();
 });
 

@@ -1,12 +1,13 @@
 // A WebSocket client for tests (the ws package): messages are taken one after the other, everything has a deadline.
 import { WebSocket } from 'ws';
+import { Bell } from './bell.mjs';
 
 const HEAR_MS = 10_000;
 
 export class Client {
     #socket;
     #messages = [];
-    #wake = () => {};
+    #bell = new Bell();
     /** {code, reason} once it is closed. */
     closed = null;
 
@@ -29,11 +30,11 @@ export class Client {
         socket.on('error', () => {});
         socket.on('message', (data, binary) => {
             this.#messages.push(binary ? data : data.toString());
-            this.#wake();
+            this.#bell.ring();
         });
         socket.on('close', (code, reason) => {
             this.closed = { code, reason: reason.toString() };
-            this.#wake();
+            this.#bell.ring();
         });
     }
 
@@ -92,21 +93,7 @@ export class Client {
         this.#socket.terminate();
     }
 
-    async #for(what, check, ms) {
-        const end = Date.now() + ms;
-
-        while (!check()) {
-            const left = end - Date.now();
-
-            if (left <= 0) throw new Error(`expected ${what} within ${ms} ms`);
-            await new Promise((resolve) => {
-                const timer = setTimeout(resolve, left);
-
-                this.#wake = () => {
-                    clearTimeout(timer);
-                    resolve();
-                };
-            });
-        }
+    #for(what, check, ms) {
+        return this.#bell.wait(check, ms, () => `expected ${what} within ${ms} ms`);
     }
 }

@@ -1,5 +1,6 @@
 // An origin that a test plays: every request waits until the test takes it and answers. And a Holdfast in front of it.
 import { createServer } from 'node:http';
+import { Bell } from './bell.mjs';
 import { Holdfast } from './holdfast.mjs';
 
 const HEAR_MS = 10_000;
@@ -58,7 +59,7 @@ export class Origin {
     #server;
     #waiting = [];
     #sockets = new Set(); // upgraded ones, too
-    #wake = () => {};
+    #bell = new Bell();
     port = 0;
 
     /** port 0: any. server: another http.Server, a TLS one for instance. */
@@ -71,7 +72,7 @@ export class Origin {
 
             for await (const part of request) parts.push(part);
             self.#waiting.push(new Asked(request, Buffer.concat(parts), response));
-            self.#wake();
+            self.#bell.ring();
         });
         self.#server.on('connection', (socket) => {
             self.#sockets.add(socket);
@@ -91,21 +92,7 @@ export class Origin {
 
     /** The next request, in the order of their last bytes. */
     async next(ms = HEAR_MS) {
-        const end = Date.now() + ms;
-
-        while (!this.#waiting.length) {
-            const left = end - Date.now();
-
-            if (left <= 0) throw new Error(`the origin expected a request within ${ms} ms`);
-            await new Promise((resolve) => {
-                const timer = setTimeout(resolve, left);
-
-                this.#wake = () => {
-                    clearTimeout(timer);
-                    resolve();
-                };
-            });
-        }
+        await this.#bell.wait(() => this.#waiting.length, ms, () => `the origin expected a request within ${ms} ms`);
         return this.#waiting.shift();
     }
 

@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { Bell } from './bell.mjs';
 
 const HEAR_MS = 5000;
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -23,7 +24,7 @@ export class Peer {
     #heard = Buffer.alloc(0);
     #parts = []; // heard since, not yet joined
     #ended = null; // 'end' or the error
-    #wake = () => {};
+    #bell = new Bell();
 
     /** tls: speaks TLS, with a server whose certificate nobody has to know. */
     static open(port, { host = '127.0.0.1', tls = false } = {}) {
@@ -44,19 +45,19 @@ export class Peer {
         this.#plain = plain;
         socket.on('data', (bytes) => {
             this.#parts.push(bytes);
-            this.#wake();
+            this.#bell.ring();
         });
         socket.on('end', () => {
             this.#ended ??= 'end';
-            this.#wake();
+            this.#bell.ring();
         });
         socket.on('error', (error) => {
             this.#ended ??= error.code ?? error.message;
-            this.#wake();
+            this.#bell.ring();
         });
         socket.on('close', () => {
             this.#ended ??= 'end';
-            this.#wake();
+            this.#bell.ring();
         });
     }
 
@@ -106,30 +107,14 @@ export class Peer {
 
     /** Takes what find(pending) measures: a count of bytes, or null while they are not all there. */
     async #take(what, find, ms = HEAR_MS) {
-        const end = Date.now() + ms;
+        let n = null;
 
-        for (;;) {
-            const n = find(this.pending);
+        await this.#bell.wait(() => (n = find(this.pending)) !== null || this.#ended, ms, () => `expected ${what} within ${ms} ms, heard ${show(this.#heard)}`);
+        if (n === null) throw new Error(`expected ${what}, but the connection ended (${this.#ended}) after ${show(this.#heard)}`);
+        const taken = this.#heard.subarray(0, n);
 
-            if (n !== null) {
-                const taken = this.#heard.subarray(0, n);
-
-                this.#heard = this.#heard.subarray(n);
-                return taken;
-            }
-            if (this.#ended) throw new Error(`expected ${what}, but the connection ended (${this.#ended}) after ${show(this.#heard)}`);
-            const left = end - Date.now();
-
-            if (left <= 0) throw new Error(`expected ${what} within ${ms} ms, heard ${show(this.#heard)}`);
-            await new Promise((resolve) => {
-                const timer = setTimeout(resolve, left);
-
-                this.#wake = () => {
-                    clearTimeout(timer);
-                    resolve();
-                };
-            });
-        }
+        this.#heard = this.#heard.subarray(n);
+        return taken;
     }
 
     bytes(n, ms) {

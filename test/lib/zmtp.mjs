@@ -1,5 +1,6 @@
 // As little of ZeroMQ as its peers need: ZMTP 3.0 without security over TCP (rfc.zeromq.org/spec/23), and tnetstrings.
 import { connect } from 'node:net';
+import { Bell } from './bell.mjs';
 
 const HEAR_MS = 10_000;
 const [MORE, LONG, COMMAND] = [1, 2, 4];
@@ -34,7 +35,7 @@ export class Zmq {
     #heard = Buffer.alloc(0);
     #parts = [];
     #messages = [];
-    #wake = () => {};
+    #bell = new Bell();
     #greeted = false;
 
     /** at: tcp://HOST:PORT. Resolves when the other side is ready. */
@@ -64,7 +65,7 @@ export class Zmq {
             this.#greeted = true;
         }
         while (this.#next());
-        this.#wake();
+        this.#bell.ring();
     }
 
     #next() {
@@ -93,21 +94,7 @@ export class Zmq {
 
     /** The parts of the next message. */
     async next(ms = HEAR_MS) {
-        const end = Date.now() + ms;
-
-        while (!this.#messages.length) {
-            const left = end - Date.now();
-
-            if (left <= 0) throw new Error(`expected a message of ZeroMQ within ${ms} ms`);
-            await new Promise((resolve) => {
-                const timer = setTimeout(resolve, left);
-
-                this.#wake = () => {
-                    clearTimeout(timer);
-                    resolve();
-                };
-            });
-        }
+        await this.#bell.wait(() => this.#messages.length, ms, () => `expected a message of ZeroMQ within ${ms} ms`);
         return this.#messages.shift();
     }
 

@@ -2,38 +2,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
+import { assertRefused, folder, root } from './lab.mjs';
 
 const holdfast = process.env.HOLDFAST ?? path.resolve('build/holdfast');
-const root = mkdtempSync(path.join(os.tmpdir(), 'holdfast-cli-'));
-
-after(() => rmSync(root, { recursive: true }));
-
-let count = 0;
-
-function folder(files) {
-  const at = path.join(root, `app${++count}`);
-
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(path.dirname(path.join(at, name)), { recursive: true });
-    writeFileSync(path.join(at, name), text);
-  }
-  return at;
-}
-
 const run = (cwd, ...args) => spawnSync(holdfast, args, { cwd, encoding: 'utf8', timeout: 60_000 });
 
-function refuse(cwd, args, ...expected) {
-  const { status, stdout, stderr } = run(cwd, ...args);
-
-  assert.equal(status, 2, stderr);
-  assert.equal(stdout, '');
-  for (const text of expected) assert.ok(stderr.includes(text), `expected ${JSON.stringify(text)} in:\n${stderr}`);
-}
+const refuse = (cwd, args, ...expected) => assertRefused(run(cwd, ...args), expected);
 
 // What a built script returns, evaluated as the worker does.
 async function evaluate(at) {

@@ -1,39 +1,9 @@
 // What the configuration reader makes of Pushpin's and Fastly's files, and of [origin], [publish] and [zmq].
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, test } from 'node:test';
-
-const worker = process.env.HOLDFAST_WORKER ?? path.resolve('build/holdfast-worker');
-const root = mkdtempSync(path.join(os.tmpdir(), 'holdfast-origin-'));
-
-after(() => rmSync(root, { recursive: true }));
-
-let count = 0;
-
-function folder(files) {
-  const at = path.join(root, `at${++count}`);
-
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(path.dirname(path.join(at, name)), { recursive: true });
-    writeFileSync(path.join(at, name), text);
-  }
-  return at;
-}
-
-function read(cwd, ...args) {
-  return JSON.parse(execFileSync(worker, ['--config', ...args], { cwd, encoding: 'utf8' }));
-}
-
-function refuse(cwd, args, ...expected) {
-  const { status, stdout, stderr } = spawnSync(worker, ['--config', ...args], { cwd, encoding: 'utf8' });
-
-  assert.equal(status, 2, stderr);
-  assert.equal(stdout, '');
-  for (const text of expected) assert.ok(stderr.includes(text), `expected ${JSON.stringify(text)} in:\n${stderr}`);
-}
+import { test } from 'node:test';
+import { folder, read, refuse } from './lab.mjs';
 
 // The routes of a file with these lines, and the warnings.
 function routes(...lines) {

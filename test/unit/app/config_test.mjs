@@ -1,42 +1,9 @@
 // The configuration reader as the gateway runs it: `holdfast-worker --config`.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { after, test } from 'node:test';
-
-const worker = process.env.HOLDFAST_WORKER ?? path.resolve('build/holdfast-worker');
-const root = mkdtempSync(path.join(os.tmpdir(), 'holdfast-config-'));
-
-after(() => rmSync(root, { recursive: true }));
-
-let count = 0;
-
-// A folder with these files: {name: text}. An object is written as JSON.
-function folder(files) {
-  const at = path.join(root, `app${++count}`);
-
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(path.dirname(path.join(at, name)), { recursive: true });
-    writeFileSync(path.join(at, name), typeof text === 'string' ? text : JSON.stringify(text));
-  }
-  return at;
-}
+import { test } from 'node:test';
+import { folder, read, refuse, root } from './lab.mjs';
 
 const ENTRY = 'export default {};';
-
-function read(cwd, ...args) {
-  return JSON.parse(execFileSync(worker, ['--config', ...args], { cwd, encoding: 'utf8' }));
-}
-
-function refuse(cwd, args, ...expected) {
-  const { status, stdout, stderr } = spawnSync(worker, ['--config', ...args], { cwd, encoding: 'utf8' });
-
-  assert.equal(status, 2, stderr);
-  assert.equal(stdout, '');
-  for (const text of expected) assert.ok(stderr.includes(text), `expected ${JSON.stringify(text)} in:\n${stderr}`);
-}
 
 // The application of a wrangler.jsonc with these keys besides main and the date.
 function wrangler(config, ...args) {

@@ -1,0 +1,29 @@
+// Waiting with a deadline for what callbacks bring.
+
+/** Whoever brings something rings; whoever waits looks again. */
+export class Bell {
+    #wake = () => {};
+
+    ring() {
+        this.#wake();
+    }
+
+    /** Until ready() is true; after ms it fails with the text of late(). */
+    async wait(ready, ms, late) {
+        const end = Date.now() + ms;
+
+        while (!ready()) {
+            const left = end - Date.now();
+
+            if (left <= 0) throw new Error(late());
+            await new Promise((resolve) => {
+                const timer = setTimeout(resolve, left);
+
+                this.#wake = () => {
+                    clearTimeout(timer);
+                    resolve();
+                };
+            });
+        }
+    }
+}
