@@ -122,70 +122,72 @@ function listen(response) {
     return heard;
 }
 
-for (const [name, make] of Object.entries({ 'a plain server': plain, Express: withExpress })) {
-    describe(name, { concurrency: true }, () => {
-        test('an event stream', async (t) => {
-            const { server, publisher } = await start(t, make);
-            const response = await fetch(server.url('/sse'));
-            const heard = listen(response);
+describe('the application', { concurrency: true }, () => {
+    for (const [name, make] of Object.entries({ 'a plain server': plain, Express: withExpress })) {
+        describe(name, { concurrency: true }, () => {
+            test('an event stream', async (t) => {
+                const { server, publisher } = await start(t, make);
+                const response = await fetch(server.url('/sse'));
+                const heard = listen(response);
 
-            assert.match(response.headers.get('content-type'), /^text\/event-stream/);
-            assert.equal([...response.headers.keys()].find((field) => field.startsWith('grip-')), undefined);
-            await until('the beginning', () => heard.text === 'data: welcome\n\n');
-            // Nothing tells when the subscription is there, but for the first message that comes.
-            await until('a message', async () => {
-                await publisher.publishHttpStream('news', 'data: one\n\n');
-                return heard.text.includes('one');
+                assert.match(response.headers.get('content-type'), /^text\/event-stream/);
+                assert.equal([...response.headers.keys()].find((field) => field.startsWith('grip-')), undefined);
+                await until('the beginning', () => heard.text === 'data: welcome\n\n');
+                // Nothing tells when the subscription is there, but for the first message that comes.
+                await until('a message', async () => {
+                    await publisher.publishHttpStream('news', 'data: one\n\n');
+                    return heard.text.includes('one');
+                });
+                await until('a keep-alive', () => heard.text.includes('event: alive\ndata:\t\n\n'));
+                await publisher.publishHttpStream('news', new HttpStreamFormat(Buffer.from('data: \u00fc\n\n')));
+                await publisher.publishHttpStream('news', new HttpStreamFormat(null, true));
+                await until('the end', () => heard.ended);
+                assert.ok(heard.text.endsWith('data: ü\n\n'), heard.text);
             });
-            await until('a keep-alive', () => heard.text.includes('event: alive\ndata:\t\n\n'));
-            await publisher.publishHttpStream('news', new HttpStreamFormat(Buffer.from('data: \u00fc\n\n')));
-            await publisher.publishHttpStream('news', new HttpStreamFormat(null, true));
-            await until('the end', () => heard.ended);
-            assert.ok(heard.text.endsWith('data: ü\n\n'), heard.text);
-        });
 
-        test('a long poll', async (t) => {
-            const { server, publisher } = await start(t, make);
-            const answer = fetch(server.url('/poll'));
-            let done = false;
+            test('a long poll', async (t) => {
+                const { server, publisher } = await start(t, make);
+                const answer = fetch(server.url('/poll'));
+                let done = false;
 
-            answer.then(() => (done = true));
-            await until('an answer', async () => {
-                await publisher.publishFormats('news', new HttpResponseFormat({ code: 201, reason: 'Fresh', headers: { 'X-New': '1' }, body: 'fresh\n' }));
-                return done;
+                answer.then(() => (done = true));
+                await until('an answer', async () => {
+                    await publisher.publishFormats('news', new HttpResponseFormat({ code: 201, reason: 'Fresh', headers: { 'X-New': '1' }, body: 'fresh\n' }));
+                    return done;
+                });
+                const response = await answer;
+
+                assert.deepEqual([response.status, response.statusText, response.headers.get('x-new'), await response.text()], [201, 'Fresh', '1', 'fresh\n']);
+                const late = await fetch(server.url('/poll'));
+
+                assert.deepEqual([late.status, await late.text()], [200, 'nothing new\n']);
             });
-            const response = await answer;
 
-            assert.deepEqual([response.status, response.statusText, response.headers.get('x-new'), await response.text()], [201, 'Fresh', '1', 'fresh\n']);
-            const late = await fetch(server.url('/poll'));
+            test('a WebSocket with metadata, published to and closed', async (t) => {
+                const { server, publisher } = await start(t, make);
+                const client = await Client.open(server.ws('/ws'));
 
-            assert.deepEqual([late.status, await late.text()], [200, 'nothing new\n']);
+                client.send('hello');
+                assert.equal(await client.next(), 'ann: hello');
+                await publisher.publishFormats('room', new WebSocketMessageFormat('to all'));
+                assert.equal(await client.next(), 'to all');
+                await publisher.publishFormats('room', new WebSocketMessageFormat(Buffer.from([0, 255])));
+                assert.deepEqual(await client.next(), Buffer.from([0, 255]));
+                client.send('bye');
+                assert.equal((await client.end()).code, 4001);
+
+                // Both sides leave without a code: the library answers 0, which no frame may carry.
+                const other = await Client.open(server.ws('/ws'));
+
+                assert.equal((await other.close()).code, 1000);
+                const third = await Client.open(server.ws('/ws'));
+
+                await publisher.publishFormats('room', new WebSocketMessageFormat(null, true, 4002));
+                assert.equal((await third.end()).code, 4002);
+            });
         });
-
-        test('a WebSocket with metadata, published to and closed', async (t) => {
-            const { server, publisher } = await start(t, make);
-            const client = await Client.open(server.ws('/ws'));
-
-            client.send('hello');
-            assert.equal(await client.next(), 'ann: hello');
-            await publisher.publishFormats('room', new WebSocketMessageFormat('to all'));
-            assert.equal(await client.next(), 'to all');
-            await publisher.publishFormats('room', new WebSocketMessageFormat(Buffer.from([0, 255])));
-            assert.deepEqual(await client.next(), Buffer.from([0, 255]));
-            client.send('bye');
-            assert.equal((await client.end()).code, 4001);
-
-            // Both sides leave without a code: the library answers 0, which no frame may carry.
-            const other = await Client.open(server.ws('/ws'));
-
-            assert.equal((await other.close()).code, 1000);
-            const third = await Client.open(server.ws('/ws'));
-
-            await publisher.publishFormats('room', new WebSocketMessageFormat(null, true, 4002));
-            assert.equal((await third.end()).code, 4002);
-        });
-    });
-}
+    }
+});
 
 test('the middleware refuses who comes past the proxy', async (t) => {
     const { origin } = await start(t, withExpress);
