@@ -1,71 +1,27 @@
 /* The test plays the origin of a WebSocket: it hears the requests and writes the answers. */
 #include "edge/woh.h"
 
-#include "edge/handshake.h"
-#include "edge/relay.h"
-#include "edge/upstream.h"
-#include "lab.h"
-#include "wire/grip_item.h"
-
-struct upstream_call {
-    const struct upstream_ops *ops;
-    void *arg;
-};
+#include "socket_lab.h"
 
 #define EVENTS "Content-Type: application/websocket-events\n"
 #define GRIP EVENTS "Sec-WebSocket-Extensions: grip\n"
 
-static struct lab lab;
-static struct http1_server *server;
-static struct peer client;
-static struct upstream_call call; /* ops NULL: none is under way */
-static struct buf fields, body;   /* of the last request */
-static int requests, released, cancelled;
-static struct socket_start start;
+static struct buf body; /* of the last request */
+static int requests;
 
 /* --- the origin --- */
 
 static struct upstream_call *post(void *origin, struct slice f, struct slice b,
                                   const struct upstream_ops *ops, void *arg)
 {
-    assert_null(call.ops);
-    call = (struct upstream_call){ops, arg};
-    buf_clear(&fields);
     buf_clear(&body);
-    (void)buf_add(&fields, f);
     (void)buf_add(&body, b);
     requests++;
-    return &call;
-}
-
-static void credit(struct upstream_call *c, size_t n)
-{
-}
-
-static void cancel(struct upstream_call *c)
-{
-    assert_non_null(c->ops);
-    c->ops = NULL;
-    cancelled++;
-}
-
-static void release(void *origin)
-{
-    released++;
+    return begin_call(f, ops, arg);
 }
 
 static const struct socket_origin_ops origin_ops = {
-    .post = post, .credit = credit, .cancel = cancel, .release = release};
-
-static void on_request(void *arg, struct exchange *x)
-{
-    start.app = lab.app;
-    start.exchange = x;
-    start.ops = &origin_ops;
-    woh_open(&start);
-}
-
-static const struct http1_server_ops server_ops = {.request = on_request};
+    .post = post, .credit = credit_call, .cancel = cancel_call, .release = release_origin};
 
 /* The request that came since the last time: nothing when body is NULL. */
 static void expect_request(const char *want)
@@ -127,12 +83,7 @@ static void expect_heard(struct slice bytes)
 
 static void connect_client(void)
 {
-    static const char text[] = "GET /ws HTTP/1.1\r\nHost: h\r\n" UPGRADE;
-    struct stream *s;
-
-    peer_open(&client, lab.loop, &s);
-    http1_server_take(server, s);
-    peer_say(&client, slice_str(text));
+    ask_upgrade();
     expect_request("OPEN\r\n");
 }
 
@@ -147,32 +98,17 @@ static void open_socket(const char *head)
 
 static int begin(void **state)
 {
-    const struct http1_options o = {0};
-    const struct app_config app = {
-        .name = "app",
-        .script = SLICE("x"),
-        .worker_path = "/nowhere",
-        .sockets = {.ping_ms = APP_NEVER},
-    };
-
-    lab_open_with(&lab, &app, 1);
-    server = http1_server_open(lab.loop, &o, &server_ops, NULL);
-    buf_init(&fields, 1 << 20);
+    socket_lab_open(&(struct app_sockets){.ping_ms = APP_NEVER}, &origin_ops, woh_open,
+                    SLICE("Cookie: a=b\n"));
     buf_init(&body, 1 << 22);
-    call.ops = NULL;
-    requests = released = cancelled = 0;
-    start = (struct socket_start){.fields = SLICE("Cookie: a=b\n")};
+    requests = 0;
     return 0;
 }
 
 static int end(void **state)
 {
-    http1_server_close(server);
-    peer_close(&client);
-    lab_close(&lab);
-    buf_done(&fields);
     buf_done(&body);
-    assert_int_equal(released, 1);
+    socket_lab_close();
     return 0;
 }
 
@@ -812,19 +748,6 @@ static void subscribe(void)
 }
 
 /* A ws-message on channel "w". */
-static void publish(const char *format)
-{
-    CLEANUP(buf_done) struct buf b = {.max = 1 << 12};
-    struct err_note note = {0};
-    struct grip_items items;
-
-    (void)buf_addf(&b, "{\"items\":[{\"channel\":\"w\",\"formats\":{\"ws-message\":%s}}]}", format);
-    assert_int_equal(grip_items_parse(buf_slice(&b), &items, &note), 0);
-    assert_int_equal(relay_publish(lab.edge, &items), 0);
-    grip_items_done(&items);
-    loop_advance(lab.loop, 0);
-}
-
 TEST(what_is_published_on_a_channel_is_sent)
 {
     open_socket(GRIP);

@@ -1,69 +1,25 @@
 /* The test plays an origin that speaks WebSocket: a connection of ours to a peer in memory. */
 #include "edge/ws_origin.h"
 
-#include "edge/handshake.h"
-#include "edge/relay.h"
-#include "edge/upstream.h"
-#include "lab.h"
-#include "wire/grip_item.h"
+#include "socket_lab.h"
 
-struct upstream_call {
-    const struct upstream_ops *ops;
-    void *arg;
-};
-
-static struct lab lab;
-static struct http1_server *server;
-static struct peer client, origin;
-static struct upstream_call call; /* ops NULL: none is under way */
-static struct buf fields;
-static int released;
+static struct peer origin;
 static bool is_connected;
-static struct socket_start start;
 
 static struct upstream_call *connect_origin(void *arg, struct slice f,
                                             const struct upstream_ops *ops, void *ops_arg)
 {
-    call = (struct upstream_call){ops, ops_arg};
-    (void)buf_add(&fields, f);
-    return &call;
+    return begin_call(f, ops, ops_arg);
 }
 
-static void credit(struct upstream_call *c, size_t n)
-{
-}
-
-static void cancel(struct upstream_call *c)
-{
-    c->ops = NULL;
-}
-
-static void release(void *arg)
-{
-    released++;
-}
-
-static const struct socket_origin_ops origin_ops = {
-    .connect = connect_origin, .credit = credit, .cancel = cancel, .release = release};
-
-static void on_request(void *arg, struct exchange *x)
-{
-    start.app = lab.app;
-    start.exchange = x;
-    start.ops = &origin_ops;
-    ws_origin_open(&start);
-}
-
-static const struct http1_server_ops server_ops = {.request = on_request};
+static const struct socket_origin_ops origin_ops = {.connect = connect_origin,
+                                                    .credit = credit_call,
+                                                    .cancel = cancel_call,
+                                                    .release = release_origin};
 
 static void connect_client(void)
 {
-    static const char text[] = "GET /ws HTTP/1.1\r\nHost: h\r\n" UPGRADE;
-    struct stream *s;
-
-    peer_open(&client, lab.loop, &s);
-    http1_server_take(server, s);
-    peer_say(&client, slice_str(text));
+    ask_upgrade();
     assert_non_null(call.ops);
 }
 
@@ -120,34 +76,18 @@ static void expect_client(struct slice bytes)
 
 static int begin(void **state)
 {
-    const struct http1_options o = {0};
-    const struct app_config app = {
-        .name = "app",
-        .script = SLICE("x"),
-        .worker_path = "/nowhere",
-        .sockets = {.ping_ms = APP_NEVER, .uncompressed = true},
-    };
-
-    lab_open_with(&lab, &app, 1);
-    server = http1_server_open(lab.loop, &o, &server_ops, NULL);
-    buf_init(&fields, 1 << 20);
-    call.ops = NULL;
-    released = 0;
+    socket_lab_open(&(struct app_sockets){.ping_ms = APP_NEVER, .uncompressed = true}, &origin_ops,
+                    ws_origin_open,
+                    SLICE("Cookie: a=b\nSec-WebSocket-Extensions: permessage-deflate\n"));
     is_connected = false;
-    start = (struct socket_start){
-        .fields = SLICE("Cookie: a=b\nSec-WebSocket-Extensions: permessage-deflate\n")};
     return 0;
 }
 
 static int end(void **state)
 {
-    http1_server_close(server);
-    peer_close(&client);
     if (is_connected)
         peer_close(&origin);
-    lab_close(&lab);
-    buf_done(&fields);
-    assert_int_equal(released, 1);
+    socket_lab_close();
     return 0;
 }
 
@@ -295,18 +235,10 @@ TEST(a_slow_client_stops_the_origin)
 
 TEST(with_the_extension_control_messages_are_obeyed)
 {
-    struct err_note note = {0};
-    struct grip_items items;
-
     open_socket("Sec-WebSocket-Extensions: grip\n");
     peer_say(&origin, SLICE("\x81\x24" CONTROL "\x81\x03m:x\x81\x01y"));
     expect_client(SLICE("\x81\x01x"));
-    assert_int_equal(grip_items_parse(SLICE("{\"items\":[{\"channel\":\"w\",\"formats\":"
-                                            "{\"ws-message\":{\"content\":\"p\"}}}]}"),
-                                      &items, &note),
-                     0);
-    assert_int_equal(relay_publish(lab.edge, &items), 0);
-    grip_items_done(&items);
+    publish("{\"content\":\"p\"}");
     expect_client(SLICE("\x81\x01p"));
 }
 
