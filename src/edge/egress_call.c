@@ -485,6 +485,7 @@ static void set_transfer(struct egress_call *c)
         egress__dial_set(c);
     if (c->upgrade || c->dial) {
         (void)curl_easy_setopt(c->easy, CURLOPT_CONNECT_ONLY, 1L);
+        (void)curl_easy_setopt(c->easy, CURLOPT_BUFFERSIZE, 1024L); /* we read, not libcurl */
         return;
     }
     set_body(c);

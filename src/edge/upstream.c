@@ -320,6 +320,7 @@ static void on_connected(void *arg, struct stream *take_s)
     c->dial = NULL;
     upstream__peer_reached(c->peer);
     c->upstreams->app->edge->stats.upstream_connects++;
+    c->upstreams->dials++;
     ask(c, upstream__conn_new(c->peer, take_s, tls_name(c)));
 }
 

@@ -16,6 +16,7 @@ enum {
     UPSTREAM__LINE = 16384,       /* that wait for one server: -ERR_OVERLOADED */
     UPSTREAM__SWEEP_MS = 1000,
     UPSTREAM__FORGIVE_MS = 60000,
+    UPSTREAM__BURST = 256, /* connections made: what that took goes back to the system after it */
 };
 
 struct app_origin;
@@ -30,7 +31,8 @@ struct upstreams {
     struct list calls;
     unsigned n_calls;
     struct timer sweep;
-    struct buf request; /* heads are written here */
+    unsigned dials, dials_swept; /* since memory was given back; of those before the last sweep */
+    struct buf request;          /* heads are written here */
     struct buf response;
     struct http1_head head;
     bool is_closed;

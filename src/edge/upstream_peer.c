@@ -7,6 +7,7 @@
 #include "edge/edge_int.h"
 #include "edge/settings.h"
 #include "edge/upstream_int.h"
+#include "io/memory.h"
 
 static const struct app_origin *config_of(const struct peer *p)
 {
@@ -225,6 +226,17 @@ static void forgive(struct peer *p, int64_t now)
         p->failures = 0;
 }
 
+/* Making a connection takes some 10 KB for a moment, between things that stay: after many at once,
+ * most of the memory is holes. */
+static void after_burst(struct upstreams *u)
+{
+    if (u->dials >= UPSTREAM__BURST && u->dials == u->dials_swept) {
+        memory_trim();
+        u->dials = 0;
+    }
+    u->dials_swept = u->dials;
+}
+
 bool upstream__sweep(struct upstreams *u)
 {
     const int64_t now = loop_now(u->loop);
@@ -238,6 +250,7 @@ bool upstream__sweep(struct upstreams *u)
         if (!upstream__peer_go_on(p))
             upstream__peer_rest(p);
     }
+    after_burst(u);
     return u->peers.count > 0;
 }
 
