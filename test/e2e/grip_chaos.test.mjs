@@ -201,19 +201,23 @@ async function speak(socket, mask, say) {
 
 const host = () => pick(['http', 'ws', 'woh', 'one', 'dead', 'cors', 'none', 'test']);
 
-function requestOf() {
+/** A long body only at first: an end behind more than the system's buffers hold is not heard while a response waits. */
+function requestOf(isFirst) {
     const method = pick(['GET', 'GET', 'GET', 'POST', 'HEAD', 'OPTIONS']);
-    const body = method === 'POST' ? text(chance(20) ? 150_000 : 2000) : '';
+    const body = method === 'POST' ? text(isFirst && chance(20) ? 150_000 : 2000) : '';
     const more = method === 'POST' ? (chance(50) ? `Content-Length: ${body.length}\r\n\r\n${body}` : `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n${body.length ? '0\r\n\r\n' : '\r\n'}`) : '\r\n';
 
     return `${method} /${pick(['', 'hold', 'x?callback=cb&body=y', 'response', 'stream'])} HTTP/1.1\r\nHost: ${host()}\r\nOrigin: http://o\r\n${chance(20) ? `Last-Event-ID: ${id()}\r\n` : ''}${more}`;
 }
 
+const clients = new Set();
 const KEY = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 
 async function client(port) {
     const socket = connect({ port, host: '127.0.0.1' });
 
+    clients.add(socket);
+    socket.on('close', () => clients.delete(socket));
     await new Promise((resolve) => {
         socket.on('error', resolve).on('connect', resolve);
     });
@@ -223,15 +227,15 @@ async function client(port) {
         if (chance(80)) await wait(random(100));
         await speak(socket, undefined, () => text(chance(10) ? 150_000 : 300));
     } else {
-        for (let i = 1 + random(3); i > 0 && !socket.destroyed; i--) {
-            const request = requestOf();
+        for (let i = 0, n = 1 + random(3); i < n && !socket.destroyed; i++) {
+            const request = requestOf(i === 0);
 
             socket.write(chance(90) ? request : request.slice(0, random(request.length)), 'latin1');
             await wait(random(400));
         }
     }
     await wait(random(1500));
-    if (chance(30)) socket.resetAndDestroy();
+    if (chance(30) && !socket.writableEnded) socket.resetAndDestroy();
     else socket.destroy();
 }
 
@@ -332,6 +336,7 @@ test(`a walk of ${RUN_MS / 1000} s leaves nothing behind (GRIP_CHAOS_SEED=${SEED
     assert.equal(server.exit, null, server.log.slice(-6000));
     assert.ok(memory(server.pid) < MEMORY, `${memory(server.pid)} bytes`);
     isCalm = true;
+    await until('all clients have left', () => clients.size === 0);
     for (const socket of sockets) socket.destroy();
     await until('all gauges at nought', async () => (await left(server)).length === 0, CALM_MS).catch(async (error) => {
         throw new Error(`${error.message}: ${await left(server)}`);

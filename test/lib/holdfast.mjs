@@ -158,7 +158,7 @@ export class Holdfast {
         }
         if (this.#ownState) rmSync(this.#ownState, { recursive: true, force: true });
         // A build with sanitizers: what they found would else be hidden by a new worker.
-        const found = this.log.match(/^.*(?:ERROR: \w+Sanitizer|runtime error:)[^]{0,3000}/m);
+        const found = this.log.match(/^.*(?:(?:ERROR|WARNING): \w+Sanitizer|runtime error:)[^]{0,3000}/m);
 
         if (!found) return this.exit;
         // The test's other hooks will not run: what they would have stopped must not keep its process.
