@@ -160,24 +160,26 @@ async function start(t, port = 0) {
     return { port: said, kill };
 }
 
-/** A client that keeps the items it hears, "item N.", and its echoes, "echo N.". */
+/** A client that keeps the numbers of the items it hears, "item N.", and of its echoes, "echo N.". */
 class Listener {
-    text = '';
+    item = [];
+    echo = [];
     isOver = false;
-    #opened;
 
     constructor(port, request) {
+        let rest = '';
+
         this.socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => this.socket.write(request));
         this.socket.setEncoding('latin1').on('error', () => {}).on('close', () => (this.isOver = true));
-        this.opened = new Promise((resolve) => (this.#opened = resolve));
+        this.opened = new Promise((resolve) => this.socket.once('data', resolve));
         this.socket.on('data', (text) => {
-            this.text += text;
-            if (/\r\n\r\n/.test(this.text)) this.#opened();
-        });
-    }
+            rest += text;
+            for (let end; (end = rest.indexOf('.')) >= 0; rest = rest.slice(end + 1)) {
+                const [, kind, n] = rest.slice(0, end).match(/(item|echo) (\d+)$/) ?? [];
 
-    heard(kind = 'item') {
-        return [...this.text.matchAll(new RegExp(`${kind} (\\d+)\\.`, 'g'))].map(([, n]) => Number(n));
+                if (kind) this[kind].push(Number(n));
+            }
+        });
     }
 }
 
@@ -216,7 +218,7 @@ test(`${HOLDS} clients on one channel, half of them WebSockets, whose origin is 
             assert.equal((await server.publish({ channel: 'all', formats: { 'http-stream': { content: `item ${items.length - 1}.` }, 'ws-message': { content: `item ${items.length - 1}.` } } })).status, 200);
         }
     };
-    const allHeard = (who = clients) => until('all to have heard all', () => who.every((client) => client.heard().length === items.length), 60_000);
+    const allHeard = (who = clients) => until('all to have heard all', () => who.every((client) => client.item.length === items.length), 60_000);
 
     await publish(10);
     const talkers = sockets.slice(0, 100);
@@ -229,10 +231,52 @@ test(`${HOLDS} clients on one channel, half of them WebSockets, whose origin is 
 
     // What was said meanwhile is answered when it is back.
     await start(t, first.port);
-    await until('all to be answered', () => talkers.every((client) => client.heard('echo').length === 3), 40_000);
+    await until('all to be answered', () => talkers.every((client) => client.echo.length === 3), 40_000);
     await publish(1);
     await allHeard();
-    for (const client of clients) assert.deepEqual(client.heard(), items);
-    for (const client of talkers) assert.deepEqual(client.heard('echo'), [1, 2, 3]);
+    for (const client of clients) assert.deepEqual(client.item, items);
+    for (const client of talkers) assert.deepEqual(client.echo, [1, 2, 3]);
     assert.equal(clients.filter(({ isOver }) => isOver).length, 0);
+});
+
+test('publishers that flood one channel: everybody hears everything that was taken, each in its order', async (t) => {
+    const [PUBLISHERS, EACH, SIZE] = [8, 100, 200];
+    const origin = await start(t);
+    const server = await gateway(t, `* 127.0.0.1:${origin.port},over_http`);
+    const clients = Array.from({ length: 100 }, (_, i) => new Listener(server.port, i % 2 ? UPGRADE : GET));
+
+    t.after(() => clients.forEach(({ socket }) => socket.destroy()));
+    await Promise.all(clients.map(({ opened }) => opened));
+    await until('all subscribed', async () => {
+        const { all } = (await (await fetch(`http://127.0.0.1:${server.control}/channels/`)).json()).channels;
+
+        return all?.ws === 50 && all.stream === 50;
+    });
+    const before = memory(server);
+    let refused = 0;
+
+    await Promise.all(Array.from({ length: PUBLISHERS }, async (_, publisher) => {
+        for (let i = 0; i < EACH; i++) {
+            const content = `item ${publisher * EACH + i}.${'x'.repeat(SIZE)}`;
+
+            for (;;) {
+                const { status } = await server.publish({ channel: 'all', formats: { 'http-stream': { content }, 'ws-message': { content } } });
+
+                if (status === 200) break;
+                assert.equal(status, 503);
+                refused++;
+                await new Promise((resolve) => setTimeout(resolve, 10));
+            }
+        }
+    }));
+    t.diagnostic(`${refused} refused`);
+    await until('all to have heard all', () => clients.every((client) => client.item.length === PUBLISHERS * EACH), 60_000);
+    // One publisher's items stay in their order; those of several, at the same time, mix as they come to each.
+    for (const { item } of clients) {
+        const of = Array.from({ length: PUBLISHERS }, () => []);
+
+        for (const n of item) of[Math.floor(n / EACH)].push(n);
+        assert.deepEqual(of.flat(), Array.from({ length: PUBLISHERS * EACH }, (_, n) => n));
+    }
+    assert.ok(memory(server) - before < (isSanitized(server) ? 400 : 64) << 20, `${memory(server) - before} bytes more`);
 });
