@@ -378,7 +378,7 @@ test('a kept connection that the origin has closed is replaced', async (t) => {
 
     await new Promise((done) => origin.listen(0, '127.0.0.1', done));
     t.after(() => origin.close());
-    const server = await gateway(t, `* 127.0.0.1:${origin.address().port}`);
+    const server = await gateway(t, `* 127.0.0.1:${origin.address().port}`, ['--threads', '1']);
 
     for (let i = 0; i < 3; i++) assert.equal((await ask(server, '/', { method: 'POST', body: 'x', headers: { 'Content-Length': 1 } })).status, 200);
     assert.ok(requests >= 5);
@@ -386,7 +386,7 @@ test('a kept connection that the origin has closed is replaced', async (t) => {
 });
 
 test('connections are used again', async (t) => {
-    const { origin, server } = await pair(t);
+    const { origin, server } = await pair(t, { args: ['--threads', '1'] });
 
     for (let i = 0; i < 5; i++) await through(origin, server, '/');
     assert.equal(await metric(server, 'upstream_connects_total{result="reached"}'), 1);
