@@ -1,6 +1,5 @@
 #include "edge/app.h"
 
-#include "base/seen.h"
 #include "edge/delivery.h"
 #include "edge/egress.h"
 #include "edge/files.h"
@@ -16,31 +15,9 @@
 
 enum { FRAME_HEAD = 16 /* more than a WebSocket frame's head takes */ };
 
-struct slice app_name(const struct app *a)
-{
-    return slice_str(a->settings->config.name);
-}
-
-uint32_t app_open(const struct app *a)
-{
-    const struct edge *e = a->edge;
-    uint32_t n = 0;
-
-    for (unsigned i = 0; i < e->count; i++)
-        n += seen_get(&e->siblings[i]->apps[a->index]->n_open);
-    return n;
-}
-
 static void on_alarm_due(struct timer *t)
 {
     delivery_alarm_due(CONTAINER_OF(t, struct app, alarm_timer));
-}
-
-struct egress *app_egress(struct app *a, struct err_note *note)
-{
-    const struct egress_limits defaults = {0};
-
-    return egress_new(a->edge->loop, &a->settings->config.egress, &defaults, &a->ws, note);
 }
 
 /* Whether the keys of its routes can be used. */

@@ -1,7 +1,6 @@
 #include "edge/edge.h"
 
 #include <assert.h>
-#include <unistd.h>
 
 #include "conn/http1_server.h"
 #include "edge/access.h"
@@ -24,80 +23,6 @@
 #include "edge/zeromq.h"
 #include "io/stream.h"
 #include "wire/pulse.h"
-
-/* --- mails between edges and the fleet --- */
-
-static struct span copy_text(struct slice text)
-{
-    struct span copy = {.p = text.n ? mem_new(text.n) : NULL, .n = text.n};
-
-    if (text.n)
-        memcpy(copy.p, text.p, text.n);
-    return copy;
-}
-
-void order_free(struct order *o)
-{
-    if (!o)
-        return;
-    mem_free(o->text.p);
-    mem_free(o);
-}
-
-static void deliver_order(struct mail *m)
-{
-    struct order *o = CONTAINER_OF(m, struct order, mail);
-
-    if (!o->to->gone) {
-        edge_obey(o->to, o);
-        return;
-    }
-    if (o->kind == ORDER_OPEN)
-        (void)close(o->fd);
-    settings_free(o->settings);
-    order_free(o);
-}
-
-void edge_order(struct edge *to, struct order o, struct slice text)
-{
-    struct order *copy = mem_new(sizeof(*copy));
-
-    *copy = o;
-    copy->to = to;
-    copy->text = copy_text(text);
-    copy->mail.deliver = deliver_order;
-    mailbox_post(to->loop, &copy->mail);
-}
-
-static void on_stopped(struct edge *edge0);
-
-static void deliver_report(struct mail *m)
-{
-    struct report *r = CONTAINER_OF(m, struct report, mail);
-
-    if (r->to->gone)
-        ;
-    else if (r->to->on_report)
-        r->to->on_report(r->to->on_report_arg, r);
-    else if (r->kind == REPORT_STOPPED)
-        on_stopped(r->to);
-    else
-        fleet_hear(r->to->fleet, r);
-    mem_free(r->text.p);
-    mem_free(r);
-}
-
-void edge_report(struct edge *e, struct report r, struct slice text)
-{
-    struct report *copy = mem_new(sizeof(*copy));
-
-    *copy = r;
-    copy->to = e->siblings[0];
-    copy->edge = e->index;
-    copy->text = copy_text(text);
-    copy->mail.deliver = deliver_report;
-    mailbox_post(copy->to->loop, &copy->mail);
-}
 
 /* --- orders --- */
 
@@ -192,6 +117,18 @@ void edge_obey(struct edge *e, struct order *take_o)
         order_free(take_o);
 }
 
+/* --- reports --- */
+
+static void on_report(void *edge0, struct report *r)
+{
+    struct edge *e = edge0;
+
+    if (r->kind == REPORT_STOPPED)
+        e->stopped++;
+    else
+        fleet_hear(e->fleet, r);
+}
+
 /* --- life --- */
 
 static int find_app(const struct edge *e, const char *name)
@@ -270,6 +207,9 @@ struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct er
     e->goodbye_ms = o->goodbye_ms;
     if (e->index == 0 && o->max_per_client)
         e->admit = admit_new(o->max_per_client);
+    e->obey = edge_obey;
+    e->on_report = on_report;
+    e->on_report_arg = e;
     doors_init(e, o);
     e->sockets = websocket_pool_new(loop);
     e->relay = relay_new(e, &o->grip);
@@ -437,11 +377,6 @@ static void edge_leave(struct edge *e, uint32_t ms)
         timer_del(e->loop, &e->apps[i]->alarm_timer);
     e->stop_check.due = on_stop_check;
     timer_set(e->loop, &e->stop_check, now);
-}
-
-static void on_stopped(struct edge *edge0)
-{
-    edge0->stopped++;
 }
 
 static void order_all(struct edge *edge0, enum order_kind kind, uint32_t ms)

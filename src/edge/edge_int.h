@@ -226,7 +226,8 @@ struct edge {
     unsigned stopped; /* edge 0: how many have */
     void (*done)(void *arg);
     void *done_arg;
-    /* Tests listen here instead of a fleet. */
+    /* What mails call: edge_obey(); on edge 0, the fleet. Tests listen in its place. */
+    void (*obey)(struct edge *e, struct order *take_o);
     void (*on_report)(void *arg, struct report *r);
     void *on_report_arg;
 };
