@@ -6,6 +6,7 @@ import { GRIP, Socket, control, event, hears, message, response, stream } from '
 import { Origin } from '../lib/origin.mjs';
 import { OPS, Peer, show } from '../lib/peer.mjs';
 import { both, missing, raw } from '../lib/pushpin.mjs';
+import { Zmq, tnet, untnet } from '../lib/zmtp.mjs';
 import { freePorts, scratch } from './app.mjs';
 
 const STREAM = { 'Content-Type': 'text/plain', 'Grip-Hold': 'stream' };
@@ -26,8 +27,8 @@ function lines(pairs) {
 class Side {
     notes = [];
 
-    constructor(name, { port, publish }, origin, host) {
-        Object.assign(this, { name, port, publish, origin, host, channel: host });
+    constructor(ports, origin, host) {
+        Object.assign(this, ports, { origin, host, channel: host });
     }
 
     note(...words) {
@@ -722,6 +723,44 @@ const TALKS = {
             await side.frames(1);
         },
     },
+    'items and commands by ZeroMQ': async (side, t) => {
+        const peer = await side.holds(STREAM);
+        const [push, req] = [await Zmq.open(t, 'PUSH', `tcp://127.0.0.1:${side.pull}`), await Zmq.open(t, 'REQ', `tcp://127.0.0.1:${side.command}`)];
+        const item = (content) => ({ channel: side.channel, formats: { 'http-stream': { content } } });
+
+        push.send(tnet(item('one ')));
+        await side.hears(peer, 'one ');
+        push.send(Buffer.concat([Buffer.from('T'), tnet(item('two '))]));
+        push.send(`J${JSON.stringify(item('three '))}`);
+        await side.hears(peer, 'two three ');
+        for (const [method, args] of [['publish', { items: [item('four ')] }], ['publish', {}], ['nothing', {}], ['refresh', { cid: 'nobody' }], ['conncheck', { ids: ['nobody'] }], ['conncheck', {}]])
+            side.note(JSON.stringify(Object.entries(untnet(await req.ask(tnet({ id: 'x', method, args })))).sort()));
+        await side.hears(peer, 'four ');
+    },
+    // For all that is held, so it comes behind the others.
+    'everything is forgotten and asked for again': {
+        isLast: true,
+        run: async (side) => {
+            const poll = await side.holds(POLL);
+
+            (await side.asked()).answer(200, { ...POLL, 'Grip-Channel': side.channel });
+            await pause(SETTLE_MS);
+            const hold = { ...STREAM, 'Grip-Channel': 'CHN2', 'Grip-Link': '</n>; rel=next' };
+            const open = await side.holds(hold);
+
+            (await side.asked()).answer(200, { ...hold, 'Grip-Channel': `${side.channel}2` }, 'again ');
+            await side.hears(open, 'again ');
+            await pause(SETTLE_MS);
+            side.note(String(await raw(side.publish, 'POST /recover/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')).split('\r\n').at(-1));
+            const both = [await side.origin.next(WAIT_MS), await side.origin.next(WAIT_MS)];
+
+            side.note(both.map(({ method, url }) => `${method} ${url}`).sort().join(' '));
+            for (const asked of both) asked.answer(200, {}, 'fresh');
+            await side.whole(poll);
+            await side.hears(open, 'fresh');
+            await side.ends(open);
+        },
+    },
     'events that a client posts': {
         ...OVER_HTTP,
         run: async (side) => side.whole(await side.client('POST / HTTP/1.1', 'Content-Type: application/websocket-events\r\nContent-Length: 0\r\n')),
@@ -742,12 +781,13 @@ describe('the same conversations', { skip: missing() }, () => {
         const routes = (side) => talks.map(({ condition = '', target = '' }, i) => `${host(i)}${condition} 127.0.0.1:${origins[side][i].port}${target}\n`).join('');
         const sides = await both(t, scratch(t), await freePorts(8), { theirs: routes('theirs'), ours: routes('ours') });
 
-        await Promise.all(names.map((name, i) => t.test(name, async (t2) => {
+        const hold = (name) => t.test(name, async (t2) => {
+            const i = names.indexOf(name);
             const { why, run } = talks[i];
-            const [theirs, ours] = ['theirs', 'ours'].map((side) => new Side(side, sides[side], origins[side][i], host(i)));
+            const [theirs, ours] = ['theirs', 'ours'].map((side) => new Side(sides[side], origins[side][i], host(i)));
 
             await Promise.all([theirs, ours].map(async (side) => {
-                await Promise.resolve(run(side)).catch((error) => side.note('failed:', error.message));
+                await Promise.resolve(run(side, t2)).catch((error) => side.note('failed:', error.message));
                 await side.close();
             }));
             if (why) {
@@ -758,6 +798,8 @@ describe('the same conversations', { skip: missing() }, () => {
                 assert.deepEqual(ours.notes, theirs.notes);
                 assert.doesNotMatch(theirs.notes.join('\n'), /^failed:/m);
             }
-        })));
+        });
+
+        for (const isLast of [false, true]) await Promise.all(names.filter((_, i) => Boolean(talks[i].isLast) === isLast).map(hold));
     });
 });

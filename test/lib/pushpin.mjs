@@ -75,7 +75,7 @@ function writeFiles(name, at, ports, routes, more) {
 
 /**
  * Both of them, until the test ends. folder: theirs; ports: eight free ones; routes: the file's text, or {theirs, ours};
- * more: lines of the sections, {proxy, handler}. Returns {theirs, ours}, each {port, publish}.
+ * more: lines of the sections, {proxy, handler}. Returns {theirs, ours}, each {port, publish, pull, command}.
  */
 export async function both(t, folder, ports, routes, more = {}) {
     const [theirs, ours] = [ports.slice(0, 4), ports.slice(4)].map(([http, publish, pull, command]) => ({ http, publish, pull, command }));
@@ -93,7 +93,7 @@ export async function both(t, folder, ports, routes, more = {}) {
 
     t.after(() => server.stop());
     await until("Debian's pushpin answers", async () => (await isOpen(theirs.publish)) && isReady(theirs.http), START_MS);
-    return { theirs: { port: theirs.http, publish: theirs.publish }, ours: { port: ours.http, publish: ours.publish } };
+    return { theirs: { ...theirs, port: theirs.http }, ours: { ...ours, port: ours.http } };
 }
 
 /** What comes for these bytes until the connection ends, or for so long. */
