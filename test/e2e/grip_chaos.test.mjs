@@ -145,6 +145,7 @@ function answer(request, body, response) {
     const isEvents = request.headers['content-type'] === EVENTS;
 
     if (isCalm) return respond(response, 200, isEvents ? { 'Content-Type': EVENTS } : {}, isEvents && body.startsWith('OPEN') ? event('OPEN') : '');
+    if (!response.socket) return undefined; // it is gone already
     if (chance(12)) return pick(evils)(response.socket);
     if (isEvents) return answerEvents(body, response);
     if (chance(10)) return void trickle(response, chance(60) ? instruction() : []);
