@@ -63,7 +63,7 @@ static void leave_line(struct upstream_call *c)
 static void let_go(struct upstream_call *c, bool reusable)
 {
     struct upstream__conn *conn = c->conn;
-    struct peer *p = c->peer;
+    struct upstream__peer *p = c->peer;
 
     c->conn = NULL;
     c->peer = NULL;
@@ -327,7 +327,7 @@ static void on_connected(void *arg, struct stream *take_s)
 static void on_unreached(void *arg, int err, struct slice text)
 {
     struct upstream_call *c = arg;
-    struct peer *p = c->peer;
+    struct upstream__peer *p = c->peer;
 
     c->dial = NULL;
     c->why = err;
@@ -373,7 +373,7 @@ static void dial(struct upstream_call *c)
 
 static void wait_in_line(struct upstream_call *c)
 {
-    struct peer *p = c->peer;
+    struct upstream__peer *p = c->peer;
 
     if (p->n_line >= UPSTREAM__LINE) {
         c->peer = NULL;
@@ -388,7 +388,7 @@ static void wait_in_line(struct upstream_call *c)
     wait_for_origin(c);
 }
 
-static void reach(struct upstream_call *c, struct peer *p)
+static void reach(struct upstream_call *c, struct upstream__peer *p)
 {
     struct upstream__conn *conn = c->was_repeated ? NULL : upstream__peer_take(p, tls_name(c));
 
@@ -402,7 +402,7 @@ static void reach(struct upstream_call *c, struct peer *p)
         wait_in_line(c);
 }
 
-void upstream__call_next(struct peer *p)
+void upstream__call_next(struct upstream__peer *p)
 {
     struct upstream_call *c = LIST_ITEM(list_pop(&p->line), struct upstream_call, in_line);
 
@@ -435,11 +435,12 @@ static bool suits(const struct upstream_call *c)
 }
 
 /* The next target that is well; NULL: none. */
-static struct peer *find_well(struct upstream_call *c)
+static struct upstream__peer *find_well(struct upstream_call *c)
 {
     for (; c->target < n_targets(c); c->target++)
         if (suits(c)) {
-            struct peer *p = upstream__peer(c->upstreams, key_of(c), upstream__target(c)->name);
+            struct upstream__peer *p =
+                upstream__peer(c->upstreams, key_of(c), upstream__target(c)->name);
 
             if (upstream__peer_is_well(p))
                 return p;
@@ -448,11 +449,12 @@ static struct peer *find_well(struct upstream_call *c)
 }
 
 /* All rest: one that may be tried nevertheless. */
-static struct peer *find_probe(struct upstream_call *c)
+static struct upstream__peer *find_probe(struct upstream_call *c)
 {
     for (c->target = 0; c->target < n_targets(c); c->target++)
         if (suits(c) && !(c->tried & (1u << c->target))) {
-            struct peer *p = upstream__peer(c->upstreams, key_of(c), upstream__target(c)->name);
+            struct upstream__peer *p =
+                upstream__peer(c->upstreams, key_of(c), upstream__target(c)->name);
 
             if (upstream__peer_wants_probe(p))
                 return p;
@@ -462,7 +464,7 @@ static struct peer *find_probe(struct upstream_call *c)
 
 static void next_target(struct upstream_call *c)
 {
-    struct peer *p = find_well(c);
+    struct upstream__peer *p = find_well(c);
 
     if (!p)
         p = find_probe(c);

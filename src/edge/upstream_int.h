@@ -21,7 +21,7 @@ enum {
 
 struct app_origin;
 struct app_origin_target;
-struct peer;
+struct upstream__peer;
 
 struct upstreams {
     struct app *app;
@@ -41,7 +41,7 @@ struct upstreams {
 /* A connection to a peer: idle in its list, or a call's. */
 struct upstream__conn {
     struct list link;
-    struct peer *peer;
+    struct upstream__peer *peer;
     struct http1_client *http;
     char *name;         /* TLS: of which host; NULL: none */
     int64_t idle_until; /* then it is closed */
@@ -51,7 +51,7 @@ struct upstream__conn {
 };
 
 /* A server. It lives while it has connections or calls, or has failed lately. */
-struct peer {
+struct upstream__peer {
     struct upstreams *upstreams;
     struct slice key;
     char *name;       /* for messages */
@@ -110,7 +110,7 @@ struct upstream_call {
     struct slice direct_key;
     size_t target;  /* the one that is tried */
     uint32_t tried; /* targets, as bits, for the text */
-    struct peer *peer;
+    struct upstream__peer *peer;
     struct upstream__conn *conn;
     struct egress_call *dial;
     bool was_repeated;
@@ -126,23 +126,24 @@ struct upstream_call {
 /* --- upstream_peer.c --- */
 
 /* Finds or makes it. */
-struct peer *upstream__peer(struct upstreams *u, struct slice key, const char *name);
+struct upstream__peer *upstream__peer(struct upstreams *u, struct slice key, const char *name);
 /* Frees what nobody needs any more. */
-void upstream__peer_rest(struct peer *p);
+void upstream__peer_rest(struct upstream__peer *p);
 /* Where there is room for a connection and a call that waits for one, the call goes on. False:
  * there is not. */
-bool upstream__peer_go_on(struct peer *p);
+bool upstream__peer_go_on(struct upstream__peer *p);
 /* Whether it may be asked now: it does not rest. */
-bool upstream__peer_is_well(const struct peer *p);
+bool upstream__peer_is_well(const struct upstream__peer *p);
 /* It rests, and may be tried by one. */
-bool upstream__peer_wants_probe(const struct peer *p);
+bool upstream__peer_wants_probe(const struct upstream__peer *p);
 /* An idle connection for that TLS name (empty: none), or NULL. */
-struct upstream__conn *upstream__peer_take(struct peer *p, struct slice name);
+struct upstream__conn *upstream__peer_take(struct upstream__peer *p, struct slice name);
 /* An attempt has come to its end. */
-void upstream__peer_reached(struct peer *p);
-void upstream__peer_failed(struct peer *p);
+void upstream__peer_reached(struct upstream__peer *p);
+void upstream__peer_failed(struct upstream__peer *p);
 
-struct upstream__conn *upstream__conn_new(struct peer *p, struct stream *take_s, struct slice name);
+struct upstream__conn *upstream__conn_new(struct upstream__peer *p, struct stream *take_s,
+                                          struct slice name);
 /* Nobody uses it any more: kept when reusable, else closed. The next in line goes on. */
 void upstream__conn_release(struct upstream__conn *conn, bool reusable);
 
@@ -168,6 +169,6 @@ int upstream__copy_head(struct upstream_call *c, const struct http1_head *h, str
 /* The target that is tried, or has answered. */
 const struct app_origin_target *upstream__target(const struct upstream_call *c);
 /* The first call in p's line may go on. */
-void upstream__call_next(struct peer *p);
+void upstream__call_next(struct upstream__peer *p);
 
 #endif

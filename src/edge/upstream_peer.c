@@ -9,21 +9,21 @@
 #include "edge/upstream_int.h"
 #include "io/memory.h"
 
-static const struct app_origin *config_of(const struct peer *p)
+static const struct app_origin *config_of(const struct upstream__peer *p)
 {
     return p->upstreams->app->settings->config.origin;
 }
 
-static int64_t now_of(const struct peer *p)
+static int64_t now_of(const struct upstream__peer *p)
 {
     return loop_now(p->upstreams->loop);
 }
 
 /* --- life --- */
 
-struct peer *upstream__peer(struct upstreams *u, struct slice key, const char *name)
+struct upstream__peer *upstream__peer(struct upstreams *u, struct slice key, const char *name)
 {
-    struct peer *p = map_find(&u->peers, key);
+    struct upstream__peer *p = map_find(&u->peers, key);
 
     if (p)
         return p;
@@ -37,7 +37,7 @@ struct peer *upstream__peer(struct upstreams *u, struct slice key, const char *n
     return p;
 }
 
-static void free_peer(struct peer *p)
+static void free_peer(struct upstream__peer *p)
 {
     (void)map_del(&p->upstreams->peers, p->key);
     mem_free((void *)p->key.p);
@@ -45,13 +45,13 @@ static void free_peer(struct peer *p)
     mem_free(p);
 }
 
-void upstream__peer_rest(struct peer *p)
+void upstream__peer_rest(struct upstream__peer *p)
 {
     if (p->open == 0 && p->n_line == 0 && p->failures == 0)
         free_peer(p);
 }
 
-bool upstream__peer_go_on(struct peer *p)
+bool upstream__peer_go_on(struct upstream__peer *p)
 {
     if (p->n_line == 0 || p->open >= UPSTREAM__CONNECTIONS)
         return false;
@@ -72,24 +72,24 @@ void upstream__free_peers(struct upstreams *u)
 
 /* --- health --- */
 
-bool upstream__peer_is_well(const struct peer *p)
+bool upstream__peer_is_well(const struct upstream__peer *p)
 {
     return p->rests_until <= now_of(p);
 }
 
-bool upstream__peer_wants_probe(const struct peer *p)
+bool upstream__peer_wants_probe(const struct upstream__peer *p)
 {
     return p->attempts == 0 && p->probe_at <= now_of(p);
 }
 
-void upstream__peer_reached(struct peer *p)
+void upstream__peer_reached(struct upstream__peer *p)
 {
     p->attempts--;
     p->failures = 0;
     p->rests_until = 0;
 }
 
-static void log_rest(const struct peer *p)
+static void log_rest(const struct upstream__peer *p)
 {
     const struct app *a = p->upstreams->app;
 
@@ -97,7 +97,7 @@ static void log_rest(const struct peer *p)
               F_NAME("target", p->name), F_UINT("failures", p->failures));
 }
 
-void upstream__peer_failed(struct peer *p)
+void upstream__peer_failed(struct upstream__peer *p)
 {
     const struct app_origin *c = config_of(p);
     const bool was_well = upstream__peer_is_well(p);
@@ -118,7 +118,7 @@ void upstream__peer_failed(struct peer *p)
 
 static void close_conn(struct upstream__conn *conn)
 {
-    struct peer *p = conn->peer;
+    struct upstream__peer *p = conn->peer;
 
     list_del(&conn->link);
     http1_client_close(conn->http);
@@ -130,7 +130,7 @@ static void close_conn(struct upstream__conn *conn)
 static void on_gone(void *arg)
 {
     struct upstream__conn *conn = arg;
-    struct peer *p = conn->peer;
+    struct upstream__peer *p = conn->peer;
 
     close_conn(conn);
     upstream__peer_rest(p);
@@ -138,7 +138,8 @@ static void on_gone(void *arg)
 
 static const struct http1_client_ops idle_facts = {.gone = on_gone};
 
-struct upstream__conn *upstream__conn_new(struct peer *p, struct stream *take_s, struct slice name)
+struct upstream__conn *upstream__conn_new(struct upstream__peer *p, struct stream *take_s,
+                                          struct slice name)
 {
     struct upstream__conn *conn = mem_new(sizeof(*conn));
 
@@ -148,7 +149,7 @@ struct upstream__conn *upstream__conn_new(struct peer *p, struct stream *take_s,
     return conn;
 }
 
-struct upstream__conn *upstream__peer_take(struct peer *p, struct slice name)
+struct upstream__conn *upstream__peer_take(struct upstream__peer *p, struct slice name)
 {
     struct list *it, *tmp;
 
@@ -187,7 +188,7 @@ static void keep(struct upstream__conn *conn)
 
 void upstream__conn_release(struct upstream__conn *conn, bool reusable)
 {
-    struct peer *p = conn->peer;
+    struct upstream__peer *p = conn->peer;
 
     if (reusable && !conn->is_old && !p->upstreams->is_closed)
         keep(conn);
@@ -207,7 +208,7 @@ void upstream__sweep_soon(struct upstreams *u)
         timer_set(u->loop, &u->sweep, loop_now(u->loop) + UPSTREAM__SWEEP_MS);
 }
 
-static void sweep_idle(struct peer *p, int64_t until)
+static void sweep_idle(struct upstream__peer *p, int64_t until)
 {
     struct list *it, *tmp;
 
@@ -220,7 +221,7 @@ static void sweep_idle(struct peer *p, int64_t until)
 }
 
 /* An old failure says nothing any more. */
-static void forgive(struct peer *p, int64_t now)
+static void forgive(struct upstream__peer *p, int64_t now)
 {
     if (p->attempts == 0 && p->probe_at + UPSTREAM__FORGIVE_MS < now)
         p->failures = 0;
