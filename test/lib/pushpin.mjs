@@ -2,6 +2,7 @@
 // that a service of the package may run as well.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +12,8 @@ const PROGRAMS = ['/usr/bin/pushpin', '/usr/bin/condure', '/usr/bin/zurl'];
 const INSTALL = fileURLToPath(new URL('../../tools/install-packages', import.meta.url));
 const START_MS = 20_000;
 const STOP_MS = 5_000;
-const WARM = 'is.it.ready'; // a host that the program itself answers for
+const HELD_MS = 2_000;
+const WARM = 'is.it.ready'; // a host of its own
 
 const isThere = () => PROGRAMS.every((path) => existsSync(path));
 
@@ -61,14 +63,35 @@ const isOpen = (port) => new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => resolve(socket.destroy() && true)).on('error', () => resolve(false));
 });
 
-// Its processes find one another after they listen.
-const isReady = async (port) => (await raw(port, `GET / HTTP/1.1\r\nHost: ${WARM}\r\nConnection: close\r\n\r\n`)).includes('Hello');
+/** A server whose answer needs all processes of Pushpin: they find one another after they listen, and lose messages before. */
+async function warmServer() {
+    const server = createServer((request, response) => {
+        if (request.url === '/') response.setHeader('Grip-Link', '</next>; rel=next');
+        else response.setHeader('Grip-Hold', 'stream').setHeader('Grip-Channel', WARM);
+        response.end(request.url === '/' ? 'page' : ' held');
+    });
 
-function writeFiles(name, at, ports, routes, more) {
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return server;
+}
+
+const isReady = (port) => new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(`GET / HTTP/1.1\r\nHost: ${WARM}\r\nConnection: close\r\n\r\n`));
+    const late = setTimeout(() => socket.destroy(), HELD_MS);
+    let text = '';
+
+    socket.setEncoding('latin1').on('error', () => {}).on('close', () => {
+        clearTimeout(late);
+        resolve(text.includes(' held'));
+    });
+    socket.on('data', (part) => (text += part).includes(' held') && socket.destroy());
+});
+
+function writeFiles(name, at, ports, routes, more, warm) {
     const folder = join(at, name);
 
     mkdirSync(folder);
-    writeFileSync(join(folder, 'routes'), `${routes[name] ?? routes}${WARM} test\n`);
+    writeFileSync(join(folder, 'routes'), `${routes[name] ?? routes}${WARM} 127.0.0.1:${warm}\n`);
     writeFileSync(join(folder, 'pushpin.conf'), conf(folder, ports, more));
     return `--config=${join(folder, 'pushpin.conf')}`;
 }
@@ -79,17 +102,20 @@ function writeFiles(name, at, ports, routes, more) {
  */
 export async function both(t, folder, ports, routes, more = {}) {
     const [theirs, ours] = [ports.slice(0, 4), ports.slice(4)].map(([http, publish, pull, command]) => ({ http, publish, pull, command }));
-    const child = spawn(PROGRAMS[0], [writeFiles('theirs', folder, theirs, routes, more), '--merge-output'], { stdio: 'ignore' });
+    const warm = await warmServer();
+    const child = spawn(PROGRAMS[0], [writeFiles('theirs', folder, theirs, routes, more, warm.address().port), '--merge-output'], { stdio: 'ignore' });
     const ended = new Promise((resolve) => child.on('close', resolve));
 
     t.after(async () => {
+        warm.closeAllConnections();
+        warm.close();
         const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
 
         child.kill('SIGTERM');
         await ended;
         clearTimeout(late);
     });
-    const server = await Holdfast.serve(['pushpin', writeFiles('ours', folder, ours, routes, more)]);
+    const server = await Holdfast.serve(['pushpin', writeFiles('ours', folder, ours, routes, more, warm.address().port)]);
 
     t.after(() => server.stop());
     await until("Debian's pushpin answers", async () => (await isOpen(theirs.publish)) && isReady(theirs.http), START_MS);
