@@ -768,7 +768,8 @@ const TALKS = {
 };
 
 // As long as CHN, which stands for it.
-const host = (i) => `c${String(i).padStart(2, '0')}`;
+const host = (i, attempt) => `${'cd'[attempt]}${String(i).padStart(2, '0')}`;
+const ATTEMPTS = [0, 1];
 
 describe('the same conversations', { skip: missing() }, () => {
     test('with both', { concurrency: 16 }, async (t) => {
@@ -776,27 +777,40 @@ describe('the same conversations', { skip: missing() }, () => {
         const talks = names.map((name) => (typeof TALKS[name] === 'function' ? { run: TALKS[name] } : TALKS[name]));
         const origins = { theirs: [], ours: [] };
 
-        for (const list of Object.values(origins)) for (const _ of names) list.push(await Origin.open());
+        for (const list of Object.values(origins)) for (let i = 0; i < names.length * ATTEMPTS.length; i++) list.push(await Origin.open());
         t.after(() => Promise.all([...origins.theirs, ...origins.ours].map((origin) => origin.close())));
-        const routes = (side) => talks.map(({ condition = '', target = '' }, i) => `${host(i)}${condition} 127.0.0.1:${origins[side][i].port}${target}\n`).join('');
+        const originOf = (side, i, attempt) => origins[side][i + attempt * names.length];
+        const routes = (side) => ATTEMPTS.flatMap((attempt) => talks.map(({ condition = '', target = '' }, i) => `${host(i, attempt)}${condition} 127.0.0.1:${originOf(side, i, attempt).port}${target}\n`)).join('');
         const sides = await both(t, scratch(t), await freePorts(8), { theirs: routes('theirs'), ours: routes('ours') });
 
-        const hold = (name) => t.test(name, async (t2) => {
-            const i = names.indexOf(name);
-            const { why, run } = talks[i];
-            const [theirs, ours] = ['theirs', 'ours'].map((side) => new Side(sides[side], origins[side][i], host(i)));
+        /** One conversation with both: what was noted. */
+        const talk = async (i, attempt, t2) => {
+            const pair = ['theirs', 'ours'].map((side) => new Side(sides[side], originOf(side, i, attempt), host(i, attempt)));
 
-            await Promise.all([theirs, ours].map(async (side) => {
-                await Promise.resolve(run(side, t2)).catch((error) => side.note('failed:', error.message));
+            await Promise.all(pair.map(async (side) => {
+                await Promise.resolve(talks[i].run(side, t2)).catch((error) => side.note('failed:', error.message));
                 await side.close();
             }));
+            return pair.map(({ notes }) => notes);
+        };
+        const hold = (name) => t.test(name, async (t2) => {
+            const i = names.indexOf(name);
+            const { why } = talks[i];
+            const isCut = (notes) => /^failed:/m.test(notes.join('\n'));
+            let [theirs, ours] = await talk(i, 0, t2);
+
+            // A busy Pushpin loses something now and then; ours may not.
+            if (!why && isCut(theirs) && !isCut(ours)) {
+                t2.diagnostic(`once more: ${theirs.at(-1)}`);
+                [theirs, ours] = await talk(i, 1, t2);
+            }
             if (why) {
                 t2.diagnostic(`differs: ${why}`);
-                assert.notDeepEqual(ours.notes, theirs.notes, 'there is no difference any more');
-                assert.doesNotMatch(ours.notes.join('\n'), /^failed:/m);
+                assert.notDeepEqual(ours, theirs, 'there is no difference any more');
+                assert.doesNotMatch(ours.join('\n'), /^failed:/m);
             } else {
-                assert.deepEqual(ours.notes, theirs.notes);
-                assert.doesNotMatch(theirs.notes.join('\n'), /^failed:/m);
+                assert.deepEqual(ours, theirs);
+                assert.doesNotMatch(theirs.join('\n'), /^failed:/m);
             }
         });
 
