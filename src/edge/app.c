@@ -112,6 +112,11 @@ struct app *app_new(struct edge *e, unsigned index, const struct app_config *c,
     return a;
 }
 
+bool app_is_origin(const struct app *a)
+{
+    return a->routes && !a->settings->has_worker && !a->broken;
+}
+
 void app_free(struct app *a)
 {
     struct list *it, *tmp;

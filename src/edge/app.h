@@ -16,6 +16,8 @@ struct app *app_new(struct edge *e, unsigned index, const struct app_config *c,
 /* Takes settings that were checked. The websockets' options are changed in place: those that are
  * open point here. A folder that has vanished since serves nothing. */
 void app_configure(struct app *a, struct settings *take_s);
+/* Whether its origin answers what its files do not, instead of a worker. */
+bool app_is_origin(const struct app *a);
 /* Ends what is open, too. NULL is nothing. */
 void app_free(struct app *a);
 

@@ -2,6 +2,7 @@
 
 #include "conn/http1_server.h"
 #include "edge/access.h"
+#include "edge/app.h"
 #include "edge/browser_origin.h"
 #include "edge/client.h"
 #include "edge/control.h"
@@ -14,13 +15,17 @@
 #include "edge/target.h"
 #include "io/stream.h"
 
-static void to_worker(struct app *a, struct exchange *x)
+/* The worker, or the origin of an application without one. */
+static void to_app(struct app *a, struct exchange *x)
 {
+    const struct exchange_request *rq = exchange_request(x);
     char address[64], text[CLIENT_TEXT];
     const struct slice peer = stream_peer(exchange_stream(x), address, NULL);
 
-    inbound_open(a, exchange_request(x), reply_to_client(x),
-                 client_find(&a->edge->trusted, peer, exchange_request(x), text));
+    if (app_is_origin(a))
+        origin_open(a, rq, reply_to_client(x), peer);
+    else
+        inbound_open(a, rq, reply_to_client(x), client_find(&a->edge->trusted, peer, rq, text));
 }
 
 /* A handshake that a page of a foreign site makes in a browser. */
@@ -68,10 +73,8 @@ static void on_request(void *arg, struct exchange *x)
     else if (a->files && files_serve(a->files, rq, reply_to_client(x),
                                      a->settings->has_worker ? FILES_CLIENT : FILES_FETCH))
         e->stats.requests_files++;
-    else if (a->settings->has_worker || a->broken)
-        to_worker(a, x);
-    else if (a->routes)
-        origin_open(a, x);
+    else if (a->settings->has_worker || a->broken || a->routes)
+        to_app(a, x);
     else
         exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
 }

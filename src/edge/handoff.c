@@ -70,18 +70,6 @@ static int add_clients(struct exchange_request *rq, struct exchange_field *field
     return r;
 }
 
-/* The host of an absolute URL. */
-static struct slice host_of(struct slice url)
-{
-    const ptrdiff_t at = slice_find_slice(url, SLICE("://"));
-    struct slice rest = at < 0 ? SLICE_NONE : slice_sub(url, (size_t)at + 3, url.n);
-    size_t n = 0;
-
-    while (n < rest.n && !strchr("/?#", rest.p[n]))
-        n++;
-    return slice_sub(rest, 0, n);
-}
-
 int handoff_request(struct slice head, const struct exchange_request *client,
                     struct exchange_field *fields, struct exchange_request *ret)
 {
@@ -93,7 +81,7 @@ int handoff_request(struct slice head, const struct exchange_request *client,
         return -ERR_SYNTAX;
     rq.path = rq.target = target_path(url);
     if (!client)
-        rq.host = host_of(url);
+        rq.host = target_authority(url);
     rq.fields = fields;
     rq.n_fields = 0;
     if ((r = add_own(&rq, fields, head, !client)) < 0 ||

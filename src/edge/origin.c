@@ -677,23 +677,19 @@ static struct origin_route *find_route(struct app *a, const struct exchange_requ
                              });
 }
 
-void origin_open(struct app *a, struct exchange *x)
+void origin_open(struct app *a, const struct exchange_request *rq, struct reply take_reply,
+                 struct slice peer)
 {
-    const struct exchange_request *rq = exchange_request(x);
     struct origin_route *route = find_route(a, rq);
     CLEANUP(buf_done) struct buf text = {.max = 1024};
-    char address[64];
 
     if (route) {
-        open_route(&(struct opening){.app = a,
-                                     .route = route,
-                                     .peer = stream_peer(exchange_stream(x), address, NULL)},
-                   rq, reply_to_client(x));
+        open_route(&(struct opening){.app = a, .route = route, .peer = peer}, rq, take_reply);
         return;
     }
     a->edge->stats.requests_other++;
     (void)buf_addf(&text, "No route for host: %.*s\n", SLICE_FMT(slice_sub(rq->host, 0, 512)));
-    reply_answer(reply_to_client(x), 502, SLICE("Content-Type: text/plain\n"), buf_slice(&text));
+    reply_answer(take_reply, 502, SLICE("Content-Type: text/plain\n"), buf_slice(&text));
 }
 
 int origin_handoff(struct app *a, const struct origin_handoff *h, struct reply take_reply)

@@ -17,8 +17,10 @@
 
 struct app;
 
-/* A client's request to an application whose origin answers it. Takes x. */
-void origin_open(struct app *a, struct exchange *x);
+/* A request to an application whose origin answers it; rq is borrowed for the call. peer: the
+ * address of the client's connection, may be empty. */
+void origin_open(struct app *a, const struct exchange_request *rq, struct reply take_reply,
+                 struct slice peer);
 
 enum origin_how {
     ORIGIN_FANOUT,    /* a GRIP proxy: holds, WebSocket-over-HTTP */

@@ -2,12 +2,16 @@
  * Outbounds that are answered in this process: the answerer sees a reply (edge/reply.h), the worker
  * its frames. The request's body waits here until the answerer pulls it.
  */
+#include "edge/app.h"
 #include "edge/edge_int.h"
 #include "edge/files.h"
 #include "edge/inbound.h"
 #include "edge/link.h"
+#include "edge/origin.h"
 #include "edge/outbound_int.h"
 #include "edge/reply.h"
+#include "edge/settings.h"
+#include "edge/target.h"
 
 enum {
     FIELDS_MAX = 256,
@@ -257,6 +261,8 @@ static bool parse_head(struct local *c)
     if (!slice_split(&head, '\n', &line) || !slice_split(&line, ' ', &rq->method) || line.n == 0)
         return false;
     rq->target = line;
+    rq->path = target_path(line);
+    rq->host = target_authority(line);
     c->fields = mem_new(FIELDS_MAX * sizeof(c->fields[0]));
     rq->fields = c->fields;
     while (slice_split(&head, '\n', &line)) {
@@ -265,6 +271,17 @@ static bool parse_head(struct local *c)
         c->fields[rq->n_fields++] = (struct exchange_field){name, slice_trim(line)};
     }
     return true;
+}
+
+/* As a client's request is answered (dispatch.c). */
+static void ask_app(struct app *to, const struct exchange_request *rq, struct reply reply)
+{
+    if (app_is_origin(to) && !to->files)
+        origin_open(to, rq, reply, SLICE_NONE);
+    else if (!to->files || to->settings->has_worker || to->broken)
+        inbound_open(to, rq, reply, SLICE_NONE);
+    else
+        (void)files_serve(to->files, rq, reply, FILES_FETCH);
 }
 
 void outbound_start_local(struct link *l, const struct ipc_frame *f, const struct ipc_fetch *m,
@@ -284,7 +301,7 @@ void outbound_start_local(struct link *l, const struct ipc_frame *f, const struc
     if (!parse_head(c))
         reply_text(reply, 400, SLICE("the request has a header that cannot be sent"));
     else if (to)
-        inbound_open(to, &c->request, reply, SLICE_NONE);
+        ask_app(to, &c->request, reply);
     else
         (void)files_serve(l->app->files, &c->request, reply, FILES_FETCH);
 }

@@ -15,6 +15,17 @@ struct slice target_path(struct slice target)
     return at < 0 ? SLICE("/") : slice_sub(target, (size_t)at, SIZE_MAX);
 }
 
+struct slice target_authority(struct slice url)
+{
+    const ptrdiff_t at = slice_find_slice(url, SLICE("://"));
+    struct slice rest = at < 0 ? SLICE_NONE : slice_sub(url, (size_t)at + 3, url.n);
+    size_t n = 0;
+
+    while (n < rest.n && !strchr("/?#", rest.p[n]))
+        n++;
+    return slice_sub(rest, 0, n);
+}
+
 struct slice target_host_name(struct slice host)
 {
     const ptrdiff_t end =

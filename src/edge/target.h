@@ -8,6 +8,8 @@
 bool target_is_absolute(struct slice target);
 /* "/path?query" of either form; "/" for a target without a path. */
 struct slice target_path(struct slice target);
+/* "host:port" of a whole URL. */
+struct slice target_authority(struct slice url);
 /* "name" of "name:80", "[::1]" of "[::1]:80"; without the root's dot at the end. */
 struct slice target_host_name(struct slice host);
 

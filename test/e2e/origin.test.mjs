@@ -584,3 +584,25 @@ test('two hundred requests at once', async (t) => {
     (await Promise.all(replies)).forEach((reply, i) => assert.equal(reply.body, `/${i}`));
     agent.destroy();
 });
+
+test('another application reaches an origin by a service binding', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-service-'));
+    const origin = await Origin.open();
+
+    t.after(async () => {
+        await origin.close();
+        rmSync(folder, { recursive: true });
+    });
+    writeFileSync(join(folder, 'front.js'), "export default { fetch: (request, env) => env.BACK.fetch('http://inner/some?x=1', { method: 'POST', body: request.body }) };");
+    writeFileSync(join(folder, 'wrangler.toml'), 'main = "front.js"\ncompatibility_date = "2026-11-01"\nservices = [{ binding = "BACK", service = "back" }]\n');
+    writeFileSync(join(folder, 'holdfast.toml'), `[[app]]\nname = "front"\npath = "."\n[[app]]\nname = "back"\nhosts = ["back.example"]\n[app.origin]\nroutes = ["* 127.0.0.1:${origin.port}"]\n`);
+    const server = await Holdfast.serve(['serve', '--config', join(folder, 'holdfast.toml'), '--port', '0', '--state', join(folder, 'state')]);
+
+    t.after(() => server.stop());
+    const reply = fetch(server.url('/'), { method: 'POST', body: 'said' });
+    const asked = await origin.next();
+
+    assert.equal(`${asked.method} ${asked.url} ${asked.headers.host} ${asked.body}`, 'POST /some?x=1 inner said');
+    asked.answer(201, {}, 'heard');
+    assert.deepEqual([(await reply).status, await (await reply).text()], [201, 'heard']);
+});
