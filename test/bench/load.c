@@ -22,8 +22,8 @@
  *   end {"messages":N,"seconds":S,"cpu":S,"p50_us":T,"p90_us":T,"p99_us":T,"max_us":T}
  *   all {"messages":N,"seconds":S,"cpu":S,"p50_us":T,…}   once: every connection has heard
  *
- * publish: `end` counts deliveries that did not come within a second ("missed") and listeners that
- * the server has closed ("lost"), too; both are left out of the rest.
+ * publish: `end` counts deliveries that did not come within a second ("missed"). With --lossy 1
+ * (echo, publish) a connection that the server closes is counted ("lost") instead of being an end.
  *
  * With --sources N connections come from 127.0.0.1 to 127.0.0.N in turn: an address has no more
  * than some ten thousand free ports for one destination.
@@ -85,7 +85,7 @@ struct conn {
 
 static struct {
     enum mode mode;
-    int connections, size, rooms, sources, json, deflate, publish;
+    int connections, size, rooms, sources, json, deflate, publish, lossy;
     bool is_http; /* responses that stream, no WebSockets */
     double seconds, warm, settle;
     struct sockaddr_in address;
@@ -337,7 +337,7 @@ static void give_up_waiting(int64_t now)
     go_on_publishing();
 }
 
-/* The server has closed one that listens. */
+/* The server has closed one, and --lossy bears it. */
 static void lose(struct conn *c)
 {
     close(c->fd);
@@ -345,8 +345,9 @@ static void lose(struct conn *c)
     load.connections--;
     load.heard -= c->round == load.round;
     if (load.connections == 0)
-        die("the server has closed all listeners");
-    go_on_publishing();
+        die("the server has closed all connections");
+    if (load.mode == PUBLISH)
+        go_on_publishing();
 }
 
 static void send_pong(struct conn *c)
@@ -594,7 +595,7 @@ static void on_readable(struct conn *c)
 
     if (n < 0 && errno == EAGAIN)
         return;
-    if (n <= 0 && c->state == OPEN && load.mode == PUBLISH) {
+    if (n <= 0 && c->state == OPEN && load.lossy) {
         lose(c);
         return;
     }
@@ -785,16 +786,22 @@ static int parse_int(const char *text, int min, int max)
 
 static void parse_options(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"mode", required_argument, NULL, 'm'},    {"connections", required_argument, NULL, 'c'},
-        {"size", required_argument, NULL, 's'},    {"rooms", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 't'}, {"warm", required_argument, NULL, 'w'},
-        {"settle", required_argument, NULL, 'q'},  {"json", required_argument, NULL, 'j'},
-        {"deflate", required_argument, NULL, 'z'}, {"sources", required_argument, NULL, 'a'},
-        {"publish", required_argument, NULL, 'p'}, {0}};
+    static const struct option options[] = {{"mode", required_argument, NULL, 'm'},
+                                            {"connections", required_argument, NULL, 'c'},
+                                            {"size", required_argument, NULL, 's'},
+                                            {"rooms", required_argument, NULL, 'r'},
+                                            {"seconds", required_argument, NULL, 't'},
+                                            {"warm", required_argument, NULL, 'w'},
+                                            {"settle", required_argument, NULL, 'q'},
+                                            {"json", required_argument, NULL, 'j'},
+                                            {"deflate", required_argument, NULL, 'z'},
+                                            {"sources", required_argument, NULL, 'a'},
+                                            {"publish", required_argument, NULL, 'p'},
+                                            {"lossy", required_argument, NULL, 'l'},
+                                            {0}};
     int o;
 
-    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:j:z:a:p:", options, NULL)) != -1) {
+    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:j:z:a:p:l:", options, NULL)) != -1) {
         switch (o) {
         case 'm':
             load.mode = parse_mode(optarg);
@@ -826,6 +833,9 @@ static void parse_options(int argc, char **argv)
         case 'a':
             load.sources = parse_int(optarg, 1, 250);
             break;
+        case 'l':
+            load.lossy = parse_int(optarg, 0, 1);
+            break;
         case 'p':
             load.publish = parse_int(optarg, 1, 65535);
             break;
@@ -833,7 +843,8 @@ static void parse_options(int argc, char **argv)
             die("usage: load [--mode echo|broadcast|idle|once|publish] [--connections N] [--size "
                 "BYTES] "
                 "[--rooms N (a %%d in PATH)]\n            [--seconds S] [--warm S] [--settle S] "
-                "[--json 1] [--deflate 1] [--sources N] [--publish PORT] ws://ADDRESS:PORT/PATH");
+                "[--json 1] [--deflate 1] [--sources N] [--publish PORT] [--lossy 1] "
+                "ws://ADDRESS:PORT/PATH");
         }
     }
     if (optind != argc - 1)

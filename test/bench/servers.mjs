@@ -16,6 +16,7 @@ const require = createRequire(import.meta.url);
 const holdfast = process.env.HOLDFAST ?? join(here, '../../build/holdfast');
 const originProgram = process.env.HOLDFAST_ORIGIN ?? join(here, '../../build/bench-origin');
 const START_MS = 30_000;
+const WARM_REQUESTS = 20;
 const STOP_MS = 15_000;
 const REST_MS = 20_000; // workerd hibernates after 10 s; garbage collectors get the rest
 
@@ -116,11 +117,20 @@ export const gripServers = {
 
         writeFileSync(join(folder, 'pushpin.conf'), conf);
         writeFileSync(join(folder, 'routes'), `* 127.0.0.1:${port},over_http\n`);
-        return start('bash', ['-c', untilOpen(`pushpin --config=${folder}/pushpin.conf --merge-output >&2`, ports.PUBLISH, ports.HTTP)], readyPort, {
+        const server = await start('bash', ['-c', untilOpen(`pushpin --config=${folder}/pushpin.conf --merge-output >&2`, ports.PUBLISH, ports.HTTP)], readyPort, {
             publish: ports.PUBLISH,
             rest: () => sleep(2000),
             done: () => rmSync(folder, { recursive: true, force: true }),
         });
+
+        // It listens before its processes have found each other: until then some requests are answered with 500, or not at all.
+        for (let good = 0; good < WARM_REQUESTS; good++) {
+            const answer = await fetch(server.url('warm', 'http'), { signal: AbortSignal.timeout(1000) }).catch(() => null);
+
+            if (!answer?.ok) good = -1;
+            await sleep(20);
+        }
+        return server;
     },
 };
 
