@@ -339,7 +339,8 @@ void exchange__sent(struct exchange *x, size_t pending)
     if (n == 0)
         return;
     x->untold -= n;
-    x->ops->taken(x->arg, n);
+    if (x->ops->taken)
+        x->ops->taken(x->arg, n);
 }
 
 static void taken_posted(void *arg)
@@ -486,7 +487,7 @@ static void tell_unread(struct exchange *x)
         forget_unread(x);
         exchange_pull(x, rest);
     }
-    if (n || end)
+    if ((n || end) && x->ops->body)
         x->ops->body(x->arg, slice_make(all.p, n), end);
     mem_free(all.p);
 }

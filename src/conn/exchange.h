@@ -78,7 +78,7 @@ struct exchange_account exchange_account(const struct exchange *x);
 
 /* --- facts --- */
 
-/* All may call any verb. */
+/* All may call any verb. body and taken may be NULL: nobody wants to know. */
 struct exchange_ops {
     /* A piece of the request body that was pulled; bytes may be empty when end is set. end: the
      * last. A request without a body has no body() at all. */

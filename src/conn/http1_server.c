@@ -245,7 +245,8 @@ static void tell_body(struct exchange *x, struct slice bytes, bool end)
     x->has_body_ended = end;
     x->wants_continue = false;
     connection__touch(x->connection);
-    x->ops->body(x->arg, bytes, end);
+    if (x->ops->body)
+        x->ops->body(x->arg, bytes, end);
 }
 
 /* Takes what the credit allows. A piece is held back until it is known whether the body ends with

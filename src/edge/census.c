@@ -7,6 +7,7 @@
 #include "conn/exchange.h"
 #include "edge/edge_int.h"
 #include "edge/relay.h"
+#include "edge/round.h"
 #include "edge/subscriber.h"
 #include "hub/hub.h"
 
@@ -16,12 +17,9 @@ struct tally {
     uint32_t n[GRIP_KINDS];
 };
 
-/* It visits every edge in turn and comes back; the client may go meanwhile. */
 struct census {
-    struct mail mail;
-    struct edge *asker;
-    unsigned at; /* the edge it is on its way to */
-    struct exchange *x;
+    struct round round;
+    struct exchange *x; /* NULL: the client has gone meanwhile */
     struct map tallies; /* by channel, of struct tally */
     bool is_chosen;     /* the channels that are wanted are in tallies already */
     bool more;
@@ -137,36 +135,18 @@ static void end_census(struct census *s)
     mem_free(s);
 }
 
-static void come_back(struct mail *m)
+static void come_back(struct round *r)
 {
-    struct census *s = CONTAINER_OF(m, struct census, mail);
+    struct census *s = CONTAINER_OF(r, struct census, round);
 
     if (s->x)
         tell(s);
     end_census(s);
 }
 
-static void visit(struct mail *m)
+static void visit(struct round *r, struct edge *here)
 {
-    struct census *s = CONTAINER_OF(m, struct census, mail);
-    struct edge *here = s->asker->siblings[s->at];
-
-    if (!here->gone)
-        ask(s, relay_hub(here->relay));
-    if (++s->at < s->asker->count) {
-        mailbox_post(s->asker->siblings[s->at]->loop, &s->mail);
-        return;
-    }
-    s->mail.deliver = come_back;
-    mailbox_post(s->asker->loop, &s->mail);
-}
-
-static void on_body(void *arg, struct slice bytes, bool end)
-{
-}
-
-static void on_taken(void *arg, size_t n)
-{
+    ask(CONTAINER_OF(r, struct census, round), relay_hub(here->relay));
 }
 
 static void on_closed(void *arg, int err)
@@ -176,7 +156,7 @@ static void on_closed(void *arg, int err)
     s->x = NULL;
 }
 
-static const struct exchange_ops facts = {on_body, on_taken, on_closed};
+static const struct exchange_ops waiting = {.closed = on_closed};
 
 static void choose(struct census *s, struct slice name)
 {
@@ -211,12 +191,12 @@ void census_answer(struct edge *e, struct exchange *x)
     const struct slice target = exchange_request(x)->target;
     const ptrdiff_t query = slice_find(target, '?');
 
-    s->asker = e;
+    s->round.visit = visit;
+    s->round.back = come_back;
     s->x = x;
-    s->mail.deliver = visit;
     buf_init(&s->prefix, NAME_MAX_BYTES);
     if (query >= 0)
         read_query(s, slice_sub(target, (size_t)query + 1, SIZE_MAX));
-    exchange_attach(x, &facts, s);
-    mailbox_post(e->siblings[0]->loop, &s->mail);
+    exchange_attach(x, &waiting, s);
+    round_send(&s->round, e);
 }

@@ -209,16 +209,12 @@ static void on_body(void *arg, struct slice bytes, bool end)
     end_request(r);
 }
 
-static void on_taken(void *arg, size_t n)
-{
-}
-
 static void on_closed(void *arg, int err)
 {
     end_request(arg);
 }
 
-static const struct exchange_ops facts = {on_body, on_taken, on_closed};
+static const struct exchange_ops facts = {.body = on_body, .closed = on_closed};
 
 static void begin_publish(struct control *c, struct exchange *x)
 {

@@ -345,7 +345,7 @@ static void on_stop_check(struct timer *t)
     struct edge *e = CONTAINER_OF(t, struct edge, stop_check);
 
     leave_grip_holds(e);
-    if (!e->said_stopped && has_said_goodbye(e) && has_answered(e)) {
+    if (!e->said_stopped && has_said_goodbye(e) && has_answered(e) && e->rounds == 0) {
         e->said_stopped = true;
         edge_report(e, (struct report){.kind = REPORT_STOPPED}, SLICE_NONE);
     }

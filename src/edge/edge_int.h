@@ -223,6 +223,7 @@ struct edge {
     int64_t goodbye_by;      /* then closed sockets whose clients did not answer are cut */
     int64_t stop_by;         /* then requests are cut */
     bool said_stopped;
+    unsigned rounds;  /* on their way (round.h) */
     unsigned stopped; /* edge 0: how many have */
     void (*done)(void *arg);
     void *done_arg;

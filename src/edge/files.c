@@ -349,10 +349,6 @@ static void go_on(struct answer *a)
         reply_abort(reply);
 }
 
-static void on_body(void *arg, struct slice bytes, bool end)
-{
-}
-
 static void on_taken(void *arg, size_t n)
 {
     struct answer *a = arg;
@@ -366,7 +362,7 @@ static void on_closed(void *arg, int err)
     answer_free(arg);
 }
 
-static const struct exchange_ops facts = {.body = on_body, .taken = on_taken, .closed = on_closed};
+static const struct exchange_ops facts = {.taken = on_taken, .closed = on_closed};
 
 /* Sends [at, at + n) of the file; the head was sent. Takes fd. */
 static void stream(struct files *f, struct reply reply, int take_fd, uint64_t at, uint64_t n)

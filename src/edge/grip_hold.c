@@ -454,7 +454,8 @@ static void on_closed(void *arg, int err)
     grip_hold__end(arg, true);
 }
 
-static const struct exchange_ops client_facts = {on_body, on_taken, on_closed};
+static const struct exchange_ops client_facts = {
+    .body = on_body, .taken = on_taken, .closed = on_closed};
 
 /* --- the beginning --------------------------------------------------------------------------- */
 

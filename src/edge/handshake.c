@@ -37,15 +37,7 @@ static void on_closed(void *arg, int err)
 }
 
 /* An upgrade has no body, and nothing is sent before its answer. */
-static void on_body(void *arg, struct slice bytes, bool end)
-{
-}
-
-static void on_taken(void *arg, size_t n)
-{
-}
-
-static const struct exchange_ops facts = {.body = on_body, .taken = on_taken, .closed = on_closed};
+static const struct exchange_ops facts = {.closed = on_closed};
 
 struct handshake *handshake_new(const struct socket_start *s, void (*gone)(void *arg), void *arg)
 {

@@ -245,11 +245,6 @@ static void on_body(void *arg, struct slice bytes, bool end)
     s->ops->body(s->arg, bytes, end);
 }
 
-/* Of the script, which is the last thing that is sent. */
-static void on_taken(void *arg, size_t n)
-{
-}
-
 static void on_closed(void *arg, int err)
 {
     struct script *s = arg;
@@ -260,7 +255,7 @@ static void on_closed(void *arg, int err)
     ops->closed(owner, err);
 }
 
-static const struct exchange_ops facts = {.body = on_body, .taken = on_taken, .closed = on_closed};
+static const struct exchange_ops facts = {.body = on_body, .closed = on_closed};
 
 static void script_attach(void *to, const struct exchange_ops *ops, void *arg)
 {

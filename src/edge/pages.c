@@ -12,6 +12,7 @@
 #include "edge/hold.h"
 #include "edge/link.h"
 #include "edge/relay.h"
+#include "edge/round.h"
 #include "edge/settings.h"
 #include "edge/target.h"
 #include "io/memory.h"
@@ -105,12 +106,9 @@ static struct edge_stats snapshot(const struct edge *e)
     return s;
 }
 
-/* A question that visits every edge in turn and comes back. The client may go meanwhile: then x is
- * NULL when it returns. */
+/* A question to every edge. The client may go meanwhile: then x is NULL when it returns. */
 struct survey {
-    struct mail mail;
-    struct edge *asker;
-    unsigned at; /* the edge it is on its way to */
+    struct round round;
     struct edge_stats sum;
     struct app_stats *apps; /* [asker->n_apps] */
     struct exchange *x;
@@ -125,20 +123,11 @@ static void on_closed(void *arg, int err)
     s->x = NULL;
 }
 
-static void on_taken(void *arg, size_t n)
-{
-}
+static const struct exchange_ops waiting = {.closed = on_closed};
 
-static void on_body(void *arg, struct slice bytes, bool end)
+static void come_back(struct round *r)
 {
-}
-
-static const struct exchange_ops waiting = {
-    .body = on_body, .taken = on_taken, .closed = on_closed};
-
-static void come_back(struct mail *m)
-{
-    struct survey *s = CONTAINER_OF(m, struct survey, mail);
+    struct survey *s = CONTAINER_OF(r, struct survey, round);
 
     if (s->x)
         s->answer(s);
@@ -146,10 +135,9 @@ static void come_back(struct mail *m)
     mem_free(s);
 }
 
-static void visit(struct mail *m)
+static void visit(struct round *r, struct edge *here)
 {
-    struct survey *s = CONTAINER_OF(m, struct survey, mail);
-    struct edge *here = s->asker->siblings[s->at];
+    struct survey *s = CONTAINER_OF(r, struct survey, round);
     const struct edge_stats stats = snapshot(here);
 
     stat_sum(rows, COUNT_OF(rows), &s->sum, &stats);
@@ -158,12 +146,6 @@ static void visit(struct mail *m)
 
         stat_sum(app_rows, COUNT_OF(app_rows), &s->apps[i], &app);
     }
-    if (++s->at < here->count) {
-        mailbox_post(here->siblings[s->at]->loop, &s->mail);
-        return;
-    }
-    s->mail.deliver = come_back;
-    mailbox_post(s->asker->loop, &s->mail);
 }
 
 static void ask_all(struct edge *e, struct exchange *x, struct app *a,
@@ -171,11 +153,11 @@ static void ask_all(struct edge *e, struct exchange *x, struct app *a,
 {
     struct survey *s = mem_new(sizeof(*s));
 
-    *s = (struct survey){.asker = e, .x = x, .answer = answer, .app = a};
+    *s = (struct survey){
+        .round = {.visit = visit, .back = come_back}, .x = x, .answer = answer, .app = a};
     s->apps = mem_new(e->n_apps * sizeof(s->apps[0]));
-    s->mail.deliver = visit;
     exchange_attach(x, &waiting, s);
-    mailbox_post(e->siblings[0]->loop, &s->mail);
+    round_send(&s->round, e);
 }
 
 /* --- control --- */
@@ -183,7 +165,7 @@ static void ask_all(struct edge *e, struct exchange *x, struct app *a,
 /* The part that has a line for each application; their names need no escaping. */
 static int render_apps(const struct survey *s, struct buf *b)
 {
-    const size_t n = s->asker->n_apps;
+    const size_t n = s->round.asker->n_apps;
     const void **stats = mem_new(n * sizeof(*stats));
     const char **labels = mem_new(n * sizeof(*labels));
     struct span text = {.p = mem_new(n * LABEL_MAX), .n = n * LABEL_MAX};
@@ -192,7 +174,8 @@ static int render_apps(const struct survey *s, struct buf *b)
     for (size_t i = 0; i < n; i++) {
         char *label = (char *)text.p + i * LABEL_MAX;
 
-        (void)snprintf(label, LABEL_MAX, "app=\"%.*s\"", SLICE_FMT(app_name(s->asker->apps[i])));
+        (void)snprintf(label, LABEL_MAX, "app=\"%.*s\"",
+                       SLICE_FMT(app_name(s->round.asker->apps[i])));
         stats[i] = &s->apps[i];
         labels[i] = label;
     }
@@ -318,7 +301,7 @@ static void put_worker(struct buf *b, const struct edge *e, const struct fleet_v
 
 static void answer_dev(struct survey *s)
 {
-    const struct edge *e = s->asker;
+    const struct edge *e = s->round.asker;
     const struct edge_stats *n = &s->sum;
     struct buf b;
 

@@ -3,8 +3,8 @@
  *
  *   control listener   /metrics (Prometheus), /healthz (this process works), /readyz (it takes
  *                      requests: 503 while it stops or while an application's code cannot run)
- *   dev, any listener  GET /__holdfast/dev (JSON: worker, sockets), POST /__holdfast/kill (SIGKILL
- * to the worker): for pages of this machine only
+ *   dev, any listener  GET /__holdfast/dev (JSON: worker, sockets), POST /__holdfast/kill
+ *                      (SIGKILL to the worker): for pages of this machine only
  */
 #ifndef EDGE_PAGES_H
 #define EDGE_PAGES_H

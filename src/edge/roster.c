@@ -5,6 +5,7 @@
 #include "base/enc.h"
 #include "base/map.h"
 #include "edge/edge_int.h"
+#include "edge/round.h"
 #include "edge/statistics.h"
 
 struct seat {
@@ -102,21 +103,21 @@ uint64_t roster_seat(struct slice name)
     return check_of(seat) == check ? seat : 0;
 }
 
-/* --- the ring --- */
+/* --- asking all edges --- */
 
-struct round {
-    struct mail mail;
-    struct edge *at; /* whose mail it is now */
+struct question {
+    struct round round;
     struct roster_call call;
     void (*done)(void *arg, const struct roster_call *call);
     void *arg;
-    unsigned left; /* edges that were not asked yet; 0: it is back where it began */
 };
 
-static void look(struct edge *e, struct roster_call *c)
+static void look(struct round *r, struct edge *here)
 {
+    struct roster_call *c = &CONTAINER_OF(r, struct question, round)->call;
+
     for (size_t i = 0; i < c->n; i++) {
-        struct seat *s = slots_find(&e->roster, c->seats[i]);
+        struct seat *s = slots_find(&here->roster, c->seats[i]);
 
         if (!s)
             continue;
@@ -126,37 +127,27 @@ static void look(struct edge *e, struct roster_call *c)
     }
 }
 
-static void on_round(struct mail *m)
+static void come_back(struct round *r)
 {
-    struct round *r = CONTAINER_OF(m, struct round, mail);
-    struct edge *e = r->at;
+    struct question *q = CONTAINER_OF(r, struct question, round);
 
-    if (!e->gone && r->left > 0) {
-        look(e, &r->call);
-        r->left--;
-        r->at = e->siblings[(e->index + 1) % e->count];
-        mailbox_post(r->at->loop, &r->mail);
-        return;
-    }
-    if (!e->gone)
-        r->done(r->arg, &r->call);
-    mem_free(r->call.seats);
-    mem_free(r->call.found);
-    mem_free(r);
+    if (!r->asker->gone)
+        q->done(q->arg, &q->call);
+    mem_free(q->call.seats);
+    mem_free(q->call.found);
+    mem_free(q);
 }
 
 void roster_ask(struct edge *e, struct roster_call take_call,
                 void (*done)(void *arg, const struct roster_call *call), void *arg)
 {
-    struct round *r = mem_new(sizeof(*r));
+    struct question *q = mem_new(sizeof(*q));
 
-    *r = (struct round){
-        .mail = {.deliver = on_round},
-        .at = e,
+    *q = (struct question){
+        .round = {.visit = look, .back = come_back},
         .call = take_call,
         .done = done,
         .arg = arg,
-        .left = e->count,
     };
-    mailbox_post(e->loop, &r->mail);
+    round_send(&q->round, e);
 }

@@ -3,7 +3,7 @@
  * the ids in commands and statistics). A name is a version 4 UUID and says for itself which edge
  * and which seat it is: nothing is kept to look it up, and nobody can make one up.
  *
- * Per edge, 24 bytes a seat. The ring of edges is walked by a mail.
+ * 24 bytes a seat.
  */
 #ifndef EDGE_ROSTER_H
 #define EDGE_ROSTER_H

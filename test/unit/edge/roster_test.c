@@ -132,6 +132,28 @@ TEST(an_answer_on_its_way_ends_with_its_edge)
     assert_int_equal(lab.heard.n, 0);
 }
 
+static void on_stopped(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+TEST(an_edge_that_has_stopped_asks_nobody)
+{
+    bool stopped = false;
+    uint64_t seat;
+    struct lab lab;
+
+    open_lab(&lab);
+    seat = roster_add(lab.edges[0], on_refresh, &lab);
+    edge_stop(lab.edges[0], on_stopped, &stopped);
+    loop_advance(lab.loop, 1000);
+    assert_true(stopped);
+    ask(&lab, &seat, 1, true);
+    assert_false(lab.found[0]);
+    assert_int_equal(lab.refreshed, 0);
+    close_lab(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +161,7 @@ int main(void)
         cmocka_unit_test(nobody_makes_up_a_name),
         cmocka_unit_test(seats_are_found_on_every_edge_until_they_are_left),
         cmocka_unit_test(an_answer_on_its_way_ends_with_its_edge),
+        cmocka_unit_test(an_edge_that_has_stopped_asks_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
