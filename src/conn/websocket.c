@@ -33,7 +33,6 @@ enum {
     CLOSE_MS = 10000,
     PONG_BACKLOG = 64 * 1024, /* above it pongs wait, and only the newest does */
     PONGS_A_TICK = 64,        /* the same above so many at once */
-    CONTROL_ROOM = 256,       /* above the bound, for our Close */
 };
 
 enum facts {
@@ -227,8 +226,6 @@ static void say_close(struct websocket *w, unsigned code, struct slice reason)
     assert(!has(w, SAID));
     push_pong(w);
     w->facts |= SAID;
-    /* A full queue does not keep us from saying goodbye. */
-    stream_bound(w->stream, (uint32_t)stream_pending(w->stream) + CONTROL_ROOM);
     (void)stream_push(w->stream, ws_close_frame(code, reason, websocket__mask(w, mask)));
     set_closing_time(w);
 }
@@ -247,39 +244,26 @@ static bool has_failed(const struct websocket *w)
     return w->more && w->more->failed < 0;
 }
 
-/* Behind an empty queue any message may go: what may be received may be echoed, too. The bound is
- * the old one again when it has left. */
-static void make_room(struct websocket *w, size_t n)
+/* What waits is not more than the bound and one message: what may be received may be echoed, too.
+ * Asked before a message is made a frame: once it has passed the compressor's window, it must go. */
+static bool is_full(const struct websocket *w)
 {
-    if (n > out_bytes(w) && stream_pending(w->stream) == 0)
-        stream_bound(w->stream, (uint32_t)n);
-}
-
-/* Whether a message of n bytes will be queued for certain, however it is compressed. */
-static bool has_room(const struct websocket *w, size_t n)
-{
-    const size_t pending = stream_pending(w->stream);
-
-    return pending == 0 || pending + n + n / 8 + 64 <= out_bytes(w);
+    return stream_pending(w->stream) >= out_bytes(w);
 }
 
 static int websocket_send(struct transport *t, struct payload *p)
 {
     struct websocket *w = of(t);
-    struct blob *frame;
     int r;
 
     if (!w->stream || has(w, SAID))
         return -ERR_CLOSED;
-    if (p->bytes.n > UINT32_MAX / 2 ||
-        (websocket__is_committed(w, p) && !has_room(w, p->bytes.n))) {
+    if (p->bytes.n > UINT32_MAX / 4 || is_full(w)) {
         w->facts |= PRESSED;
         return -ERR_SLOW_CONSUMER;
     }
-    frame = websocket__frame(w, p);
-    make_room(w, frame->n);
-    r = stream_push(w->stream, frame);
-    if (r < 0 || stream_pending(w->stream) > out_bytes(w) / 2)
+    r = stream_push(w->stream, websocket__frame(w, p));
+    if (stream_pending(w->stream) > out_bytes(w) / 2)
         w->facts |= PRESSED;
     return r;
 }
@@ -318,6 +302,8 @@ static int send_control(struct transport *t, unsigned op, struct slice bytes)
         return -ERR_CLOSED;
     if (bytes.n > WS_CONTROL_MAX)
         return -ERR_WS_CONTROL;
+    if (is_full(w))
+        return -ERR_SLOW_CONSUMER;
     return stream_push(w->stream, ws_frame(op, bytes, websocket__mask(w, mask)));
 }
 
@@ -657,7 +643,6 @@ static void on_sent(void *arg, size_t pending)
         note_life(w);
     if (pending == 0 && has(w, PRESSED)) {
         w->facts &= ~(uint32_t)PRESSED;
-        stream_bound(w->stream, out_bytes(w));
         if (!has(w, SAID | RELEASED))
             w->transport.ops->drained(w->transport.arg);
     }
@@ -749,7 +734,7 @@ struct transport *websocket_open(struct stream *take_stream, bool client, struct
     w->facts = client ? CLIENT : 0;
     w->index = WEBSOCKET__NOBODY;
     stream_attach(take_stream, &facts_of_stream, w);
-    stream_bound(take_stream, out_bytes(w));
+    stream_bound(take_stream, 0);
     stream_pause(take_stream);
     if (o->pool)
         pool__add(o->pool, w);

@@ -22,7 +22,7 @@ struct websocket_pool;
  */
 struct websocket_options {
     uint32_t message_bytes; /* one message, fragments joined and expanded [32 MiB] */
-    uint32_t out_bytes;     /* queue of one client [4 MiB] */
+    uint32_t out_bytes;     /* what may wait for one client before a message [4 MiB] */
     uint32_t close_ms;      /* for the peer's answer to Close, and to read our last bytes [10 s] */
     /* An initialised head, or NULL: here stand those that were released and are not gone yet. */
     struct list *released;
@@ -67,7 +67,7 @@ struct transport *websocket_pool_newest(const struct websocket_pool *p,
 const struct deflate_policy *websocket_policy(const struct websocket_options *o);
 
 /*
- * Takes a stream whose opening handshake is over (its bound is set to out_bytes), and `early`:
+ * Takes a stream whose opening handshake is over (its bound is out_bytes from now on), and `early`:
  * bytes that were read behind the handshake already (copied). client: we mask, the peer must not.
  * Reading begins with transport_start(). Never NULL.
  */

@@ -115,7 +115,8 @@ static bool is_worth_it(const struct websocket *w, const struct payload *p)
     return w->out_bits && p->bytes.n >= least;
 }
 
-bool websocket__is_committed(const struct websocket *w, const struct payload *p)
+/* By a window of its own, that outlives the message. */
+static bool is_committed(const struct websocket *w, const struct payload *p)
 {
     return !w->out_fresh && is_worth_it(w, p);
 }
@@ -133,7 +134,7 @@ static struct blob *masked(const struct websocket *w, const struct blob *frame)
 struct blob *websocket__frame(struct websocket *w, struct payload *p)
 {
     const bool client = websocket__has(w, WEBSOCKET__CLIENT);
-    struct blob *own = websocket__is_committed(w, p) ? deflated(w, p) : NULL, *b = own;
+    struct blob *own = is_committed(w, p) ? deflated(w, p) : NULL, *b = own;
     uint8_t mask[4];
 
     if (client && !is_worth_it(w, p))

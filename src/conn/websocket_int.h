@@ -96,11 +96,8 @@ struct websocket_pool_stats *pool__stats(struct websocket_pool *p);
 /* --- websocket_deflate.c --- */
 
 /* The frame that w sends for *p, compressed where that was agreed and is worth it. One reference.
- * Only when it will be queued for certain, or w keeps no window. */
+ * It must be sent: it may have passed w's own window, and the peer's must not get out of step. */
 struct blob *websocket__frame(struct websocket *w, struct payload *p);
-/* Whether w's own window must not get out of step with the peer's: a frame that was made has to be
- * sent. */
-bool websocket__is_committed(const struct websocket *w, const struct payload *p);
 /* What a compressed message stands for, in a buf of the pool (for pool__tidy). -ERR_WS_DEFLATE,
  * -ERR_WS_TOO_LARGE over max. */
 int websocket__expand(struct websocket *w, struct slice in, size_t max, struct buf **ret);

@@ -13,8 +13,6 @@
 #include "edge/woh.h"
 #include "edge/ws_origin.h"
 
-enum { FRAME_HEAD = 16 /* more than a WebSocket frame's head takes */ };
-
 static void on_alarm_due(struct timer *t)
 {
     delivery_alarm_due(CONTAINER_OF(t, struct app, alarm_timer));
@@ -49,11 +47,10 @@ static void configure_sockets(struct app *a)
 {
     const struct app_limits *l = settings_limits(a->settings);
     const struct app_sockets *s = &a->settings->config.sockets;
-    const uint32_t message_bytes = MIN(l->message_bytes, (uint32_t)IPC_PAYLOAD_MAX - 64);
 
     a->ws = (struct websocket_options){
-        .message_bytes = message_bytes,
-        .out_bytes = MAX(l->send_queue_bytes, message_bytes + FRAME_HEAD),
+        .message_bytes = MIN(l->message_bytes, (uint32_t)IPC_PAYLOAD_MAX - 64),
+        .out_bytes = l->send_queue_bytes,
         .released = &a->goodbyes,
         .pool = a->edge->sockets,
         .ping_ms = s->ping_ms == APP_NEVER ? 0 : s->ping_ms,

@@ -168,8 +168,8 @@ struct app_limits {
     uint32_t message_bytes;    /* one WebSocket message [32 MiB] */
     uint64_t request_bytes;    /* one request body [100 MiB] */
     uint32_t connections;      /* WebSockets and requests in progress [no limit]: 503 */
-    uint32_t send_queue_bytes; /* what may wait for one slow client before it is closed; at least a
-                                  message [32 MiB] */
+    uint32_t send_queue_bytes; /* while so much waits for a client, a message more closes it
+                                  [4 MiB] */
 };
 
 /* What happens to a message for a client whose queue is full. */

@@ -140,7 +140,7 @@ static void fill_defaults(struct app_limits *l, bool dev)
     DEFAULT(head_ms, 15000);
     DEFAULT(message_bytes, 32u << 20);
     DEFAULT(request_bytes, 100ull << 20);
-    DEFAULT(send_queue_bytes, 32u << 20);
+    DEFAULT(send_queue_bytes, 4u << 20);
 }
 
 static void fill_origin(struct app_origin *l)
