@@ -15,17 +15,20 @@
 #include "edge/target.h"
 #include "io/stream.h"
 
-/* The worker, or the origin of an application without one. */
-static void to_app(struct app *a, struct exchange *x)
+void dispatch_request(struct app *a, const struct exchange_request *rq, struct reply reply,
+                      struct slice peer)
 {
-    const struct exchange_request *rq = exchange_request(x);
-    char address[64], text[CLIENT_TEXT];
-    const struct slice peer = stream_peer(exchange_stream(x), address, NULL);
+    const bool is_files = !a->settings->has_worker && !a->broken && !a->routes;
+    char text[CLIENT_TEXT];
 
-    if (app_is_origin(a))
-        origin_open(a, rq, reply_to_client(x), peer);
+    if (a->files && files_serve(a->files, rq, reply, is_files ? FILES_FETCH : FILES_CLIENT))
+        a->edge->stats.requests_files++;
+    else if (is_files)
+        reply_text(reply, 404, SLICE("Not Found"));
+    else if (app_is_origin(a))
+        origin_open(a, rq, reply, peer);
     else
-        inbound_open(a, rq, reply_to_client(x), client_find(&a->edge->trusted, peer, rq, text));
+        inbound_open(a, rq, reply, client_find(&a->edge->trusted, peer, rq, text));
 }
 
 /* A handshake that a page of a foreign site makes in a browser. */
@@ -50,6 +53,7 @@ static void on_request(void *arg, struct exchange *x)
     struct edge *e = li->edge;
     const struct exchange_request *rq = exchange_request(x);
     int index;
+    char address[64];
     struct app *a;
 
     if (li->door == EDGE_CONTROL) {
@@ -70,13 +74,8 @@ static void on_request(void *arg, struct exchange *x)
         return;
     if (a->settings->config.dev && pages_dev(a, x))
         e->stats.requests_other++;
-    else if (a->files && files_serve(a->files, rq, reply_to_client(x),
-                                     a->settings->has_worker ? FILES_CLIENT : FILES_FETCH))
-        e->stats.requests_files++;
-    else if (a->settings->has_worker || a->broken || a->routes)
-        to_app(a, x);
     else
-        exchange_fail(x, -ERR_NOT_FOUND, SLICE_NONE);
+        dispatch_request(a, rq, reply_to_client(x), stream_peer(exchange_stream(x), address, NULL));
 }
 
 static void on_over(void *arg, const struct exchange *x)

@@ -5,8 +5,16 @@
 #ifndef EDGE_DISPATCH_H
 #define EDGE_DISPATCH_H
 
+#include "edge/reply.h"
+
+struct app;
 struct edge_listener;
 struct http1_server_ops;
+
+/* An application answers a request of a client with this address, or (empty) of another application:
+ * by a file, its worker or its origin. Takes the reply. */
+void dispatch_request(struct app *a, const struct exchange_request *rq, struct reply reply,
+                      struct slice peer);
 
 /* What the HTTP server of this listener tells; its arg is the listener. */
 const struct http1_server_ops *dispatch_ops(const struct edge_listener *li);

@@ -2,15 +2,12 @@
  * Outbounds that are answered in this process: the answerer sees a reply (edge/reply.h), the worker
  * its frames. The request's body waits here until the answerer pulls it.
  */
-#include "edge/app.h"
+#include "edge/dispatch.h"
 #include "edge/edge_int.h"
 #include "edge/files.h"
-#include "edge/inbound.h"
 #include "edge/link.h"
-#include "edge/origin.h"
 #include "edge/outbound_int.h"
 #include "edge/reply.h"
-#include "edge/settings.h"
 #include "edge/target.h"
 
 enum {
@@ -78,7 +75,7 @@ static void deliver(struct local *c)
     if (n)
         (void)ipc_put_credit(link_out(c->o.link), c->o.id, 0,
                              &(struct ipc_credit){.bytes = (uint32_t)n});
-    if (n || c->end_told)
+    if ((n || c->end_told) && c->ops->body)
         c->ops->body(c->arg, slice_make(all.p, n), c->end_told);
     mem_free(all.p);
 }
@@ -233,7 +230,7 @@ static void on_credit(struct outbound *o, uint32_t n)
     move_on(c);
     if (c->ends && c->queue.n == 0)
         finish(c);
-    else if (c->ops)
+    else if (c->ops && c->ops->taken)
         c->ops->taken(c->arg, n);
 }
 
@@ -273,17 +270,6 @@ static bool parse_head(struct local *c)
     return true;
 }
 
-/* As a client's request is answered (dispatch.c). */
-static void ask_app(struct app *to, const struct exchange_request *rq, struct reply reply)
-{
-    if (app_is_origin(to) && !to->files)
-        origin_open(to, rq, reply, SLICE_NONE);
-    else if (!to->files || to->settings->has_worker || to->broken)
-        inbound_open(to, rq, reply, SLICE_NONE);
-    else
-        (void)files_serve(to->files, rq, reply, FILES_FETCH);
-}
-
 void outbound_start_local(struct link *l, const struct ipc_frame *f, const struct ipc_fetch *m,
                           struct app *to)
 {
@@ -301,7 +287,7 @@ void outbound_start_local(struct link *l, const struct ipc_frame *f, const struc
     if (!parse_head(c))
         reply_text(reply, 400, SLICE("the request has a header that cannot be sent"));
     else if (to)
-        ask_app(to, &c->request, reply);
+        dispatch_request(to, &c->request, reply, SLICE_NONE);
     else
         (void)files_serve(l->app->files, &c->request, reply, FILES_FETCH);
 }
