@@ -31,6 +31,8 @@ const DOT = 46;
 const COLON = 58;
 const QUESTION = 63;
 const HASH = 35;
+const ZERO = 48;
+const PORT_MAX = 65535;
 
 const dotSegment = /^(?:\.|%2[eE]){1,2}(?:[/?#]|$)/;
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.|$)){4}$/;
@@ -57,15 +59,11 @@ function isPunycode(text, at) {
   return text.charCodeAt(at) === 120 && text.startsWith('xn--', at);
 }
 
-/** The place behind a port of one to four digits that is not the scheme's own, from the colon; -1 for others. */
+/** The place behind a port that needs no change, from its colon; -1 for others. */
 function scanPort(text, at, secure) {
-  const start = at + 1;
-  if (text.charCodeAt(start) === 48) return -1;
-  for (at = start; at < text.length && places[text.charCodeAt(at) & 255] & DIGIT; at++);
-  const length = at - start;
-  if (length === 0 || length > 4) return -1;
-  if (length === 2 && !secure && text.startsWith('80', start)) return -1;
-  return length === 3 && secure && text.startsWith('443', start) ? -1 : at;
+  const end = scanAll(text, at + 1, DIGIT);
+  const port = Number(text.slice(at + 1, end));
+  return text.charCodeAt(at + 1) === ZERO || port === 0 || port > PORT_MAX || port === (secure ? 443 : 80) ? -1 : end;
 }
 
 /** The place behind a path (from its slash); -1 when something in it would be escaped or is a dot segment. */
