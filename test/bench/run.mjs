@@ -1,7 +1,7 @@
 // make bench: Holdfast beside workerd, Bun, ws and nchan, and in front of an origin beside Pushpin, in one run on one machine. Prints
 // a table; decides nothing.
 //
-//   node run.mjs [--only echo,broadcast,fanout,json,deflate,latency,connect,idle,woh,publish,holds] [--seconds 5] [--rounds 3]
+//   node run.mjs [--only http,echo,broadcast,fanout,json,deflate,latency,connect,idle,woh,publish,holds] [--seconds 5] [--rounds 3]
 //                  [--servers holdfast,workerd,bun,ws,nchan] [--grip holdfast,pushpin] [--connections 100] [--listeners 1000] [--crowd 10000] [--idle 10000] [--json FILE]
 //
 // CPU of a server is user and system time of all its processes, children that ended included, over the messages that the
@@ -20,7 +20,7 @@ import { table } from './table.mjs';
 
 const { values: options } = parseArgs({
     options: {
-        only: { type: 'string', default: 'echo,broadcast,fanout,json,deflate,latency,connect,idle,woh,publish,holds' },
+        only: { type: 'string', default: 'http,echo,broadcast,fanout,json,deflate,latency,connect,idle,woh,publish,holds' },
         servers: { type: 'string', default: 'holdfast,workerd,bun,ws,nchan' },
         grip: { type: 'string', default: 'holdfast,pushpin' },
         seconds: { type: 'string', default: '5' },
@@ -56,8 +56,8 @@ const medianOf = (list, key) => median(list.map((one) => one[key]));
 const atMost = (n, name) => Math.min(n, Math.floor(openFiles() / (name === 'workerd' ? 2.2 : 1.1)));
 
 /** One server, one load, one round: CPU and times a message. */
-async function talk(server, mode, path, count, more) {
-    const load = await Load.start(server.url(path), { mode, connections: count, seconds, ...more });
+async function talk(server, mode, path, count, { scheme, ...more }) {
+    const load = await Load.start(server.url(path, scheme), { mode, connections: count, seconds, ...more });
 
     try {
         await load.heard('begin');
@@ -190,6 +190,7 @@ function prepare() {
 }
 
 prepare();
+if (only.includes('http')) await talkAll('http', 'request', '', connections, { scheme: 'http' });
 if (only.includes('echo')) await talkAll('echo', 'echo', 'echo/0', connections);
 if (only.includes('broadcast')) await talkAll('broadcast', 'broadcast', 'room/0', listeners);
 if (only.includes('fanout')) await talkAll('fanout', 'broadcast', 'room/0', (name) => atMost(crowd, name));

@@ -3,6 +3,7 @@
 import { cpus } from 'node:os';
 
 const TITLES = {
+    http: ({ connections }) => `Requests on ${connections} kept connections, answered by code with a short text`,
     echo: ({ connections }) => `Echo, ${connections} connections, 64 bytes (Holdfast, workerd: a Durable Object)`,
     broadcast: ({ listeners }) =>
         `Broadcast to ${listeners} connections, 64 bytes (Holdfast, workerd, ws: a loop; Bun: its native publish; nchan: a channel)`,
@@ -38,6 +39,7 @@ const MEMORY = [
     ['processes', 'processes', count],
 ];
 const COLUMNS = {
+    http: [['server CPU µs/request', 'us', fixed(2)], ['requests/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]],
     echo: [CPU, ['messages/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]],
     broadcast: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
     fanout: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],

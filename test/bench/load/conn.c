@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -92,6 +93,15 @@ void conn_start(struct hand *h, struct conn *c)
     h->opening++;
 }
 
+static void on_open(struct hand *h, struct conn *c)
+{
+    c->state = OPEN;
+    h->opening--;
+    load.last_heard = now_ns();
+    if (++load.opened == load.connections)
+        hand_ring(&load.hands[0]);
+}
+
 static void on_connected(struct hand *h, struct conn *c)
 {
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
@@ -102,16 +112,10 @@ static void on_connected(struct hand *h, struct conn *c)
     if (error)
         die("connect: %s", strerror(error));
     epoll_ctl(h->epoll, EPOLL_CTL_MOD, c->fd, &e);
-    send_handshake(c);
-}
-
-static void on_open(struct hand *h, struct conn *c)
-{
-    c->state = OPEN;
-    h->opening--;
-    load.last_heard = now_ns();
-    if (++load.opened == load.connections)
-        hand_ring(&load.hands[0]);
+    if (load.mode == REQUEST)
+        on_open(h, c);
+    else
+        send_handshake(c);
 }
 
 /* Takes the answer's head off the front of the bytes; returns what is left of them. */
@@ -219,9 +223,28 @@ static void read_stream(struct conn *c, const uint8_t *p, size_t n, int64_t now)
     c->length += (uint64_t)(end - p);
 }
 
+/* A response: its head comes in one piece, and says how long the body is. */
+static void read_response(struct conn *c, char *p, size_t n, int64_t now)
+{
+    if (!c->left) {
+        p[n] = '\0';
+        const char *length = strcasestr(p, "\r\nContent-Length:"), *end = strstr(p, "\r\n\r\n");
+
+        if (strncmp(p, "HTTP/1.1 200 ", 13) != 0 || !end || !length || length > end)
+            die("expected a response with a length, got %.200s", p);
+        c->left = strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
+        n -= (size_t)(end + 4 - p);
+    }
+    if (n > c->left)
+        die("a response of more bytes than it says");
+    c->left -= n;
+    if (!c->left)
+        talk_on_message(c, now);
+}
+
 static void on_readable(struct hand *h, struct conn *c)
 {
-    const ssize_t n = recv(c->fd, h->buffer, READ_MAX, 0);
+    const ssize_t n = recv(c->fd, h->buffer, READ_MAX - 1, 0);
 
     if (n < 0 && errno == EAGAIN)
         return;
@@ -235,7 +258,9 @@ static void on_readable(struct hand *h, struct conn *c)
             n ? strerror(errno) : "closed by the server");
     const size_t rest = c->state == OPEN ? (size_t)n : read_handshake(h, c, h->buffer, (size_t)n);
 
-    if (rest && load.is_http)
+    if (rest && load.mode == REQUEST)
+        read_response(c, (char *)h->buffer, rest, now_ns());
+    else if (rest && load.is_http)
         read_stream(c, h->buffer + n - rest, rest, now_ns());
     else if (rest)
         read_frames(c, h->buffer + n - rest, rest, now_ns());

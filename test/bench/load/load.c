@@ -5,9 +5,10 @@
  *
  *   load [options] ws://ADDRESS:PORT/PATH   (idle, publish: or http://, a response that streams)
  *
- * Every connection speaks RFC 6455 with frames built once. Six ways to use them:
+ * Every connection speaks RFC 6455 with frames built once. Ways to use them:
  *
  *   echo       each connection sends, waits for a message of the same length, sends again
+ *   request    the same with requests and responses: http://
  *   broadcast  the first connection sends; when every connection has heard it, it sends again
  *   idle       connections are opened and held
  *   once       … and for each line on stdin the first one of each room sends, and all hear it
@@ -23,7 +24,7 @@
  *   all {"messages":N,"seconds":S,"cpu":S,"p50_us":T,…}   once, each: every connection has heard
  *
  * publish: `end` counts deliveries that did not come within a second ("missed"). With --lossy 1
- * (echo, publish) a connection that the server closes is counted ("lost") instead of being an end.
+ * (echo, request, publish) a connection that the server closes is counted ("lost") instead of being an end.
  *
  * idle, once and each use as many threads as it takes, each with its own table of open files,
  * because the limit on them is one of a table. The others are one conversation, and of one thread.
@@ -237,12 +238,13 @@ static void parse_url(const char *url)
 
 static enum mode parse_mode(const char *name)
 {
-    static const char *const names[] = {"echo", "broadcast", "idle", "once", "each", "publish"};
+    static const char *const names[] = {"echo", "request", "broadcast", "idle",
+                                        "once", "each",    "publish"};
 
     for (int i = 0; i < MODES; i++)
         if (!strcmp(name, names[i]))
             return (enum mode)i;
-    die("--mode is echo, broadcast, idle, once, each or publish, not %s", name);
+    die("--mode is echo, request, broadcast, idle, once, each or publish, not %s", name);
 }
 
 static int parse_int(const char *text, int min, int max)
@@ -311,10 +313,10 @@ static void parse_options(int argc, char **argv)
             load.publish = parse_int(optarg, 1, 65535);
             break;
         default:
-            die("usage: load [--mode echo|broadcast|idle|once|each|publish] [--connections N]\n"
-                "            [--size BYTES] [--rooms N (a %%d in PATH)] [--seconds S] [--warm S]\n"
-                "            [--settle S] [--json 1] [--deflate 1] [--sources N] [--publish PORT]\n"
-                "            [--lossy 1] ws://ADDRESS:PORT/PATH");
+            die("usage: load [--mode echo|request|broadcast|idle|once|each|publish]\n"
+                "            [--connections N] [--size BYTES] [--rooms N (a %%d in PATH)]\n"
+                "            [--seconds S] [--warm S] [--settle S] [--json 1] [--deflate 1]\n"
+                "            [--sources N] [--publish PORT] [--lossy 1] ws://ADDRESS:PORT/PATH");
         }
     }
     if (optind != argc - 1)
@@ -322,8 +324,10 @@ static void parse_options(int argc, char **argv)
     parse_url(argv[optind]);
     if (load.mode == PUBLISH && (load.size < 1 || load.size > PUBLISH_MAX))
         die("--size of what is published is 1 to %d", PUBLISH_MAX);
-    if (load.is_http && load.mode != PUBLISH && load.mode != IDLE)
-        die("a response that streams says nothing: --mode idle or publish");
+    if (load.is_http && load.mode != PUBLISH && load.mode != IDLE && load.mode != REQUEST)
+        die("http:// has no messages: --mode request, idle or publish");
+    if (load.mode == REQUEST && !load.is_http)
+        die("--mode request needs http://");
 }
 
 int main(int argc, char **argv)

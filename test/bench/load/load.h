@@ -25,7 +25,7 @@ enum {
     HANDS_MAX = 64,
 };
 
-enum mode { ECHO, BROADCAST, IDLE, ONCE, EACH, PUBLISH, MODES };
+enum mode { ECHO, REQUEST, BROADCAST, IDLE, ONCE, EACH, PUBLISH, MODES };
 enum phase { OPENING, SETTLING, WARMING, COUNTING, HOLDING };
 enum state { CONNECTING, HANDSHAKING, OPEN };
 
@@ -57,7 +57,7 @@ extern struct load {
     /* from the command line */
     enum mode mode;
     int connections, size, rooms, sources, json, deflate, publish, lossy;
-    bool is_http; /* responses that stream, no WebSockets */
+    bool is_http; /* responses (but in mode request, they stream), no WebSockets */
     double seconds, warm, settle;
     struct sockaddr_in address;
     char host[64], path[512];
@@ -97,7 +97,7 @@ double latency_at(double part);
 
 /* message.c: what is sent */
 void message_build(void);
-/* The frame that every connection sends. */
+/* The frame, or the request, that every connection sends. */
 const uint8_t *message_frame(size_t *ret_n);
 /* The request that publishes it; returns its length. */
 size_t message_post(char *to, size_t room);

@@ -32,7 +32,7 @@ static void write_json(char *to, size_t n)
 
 /* RFC 6455 5.2: FIN and text, masked as clients must; the mask is the same each time, nobody here
  * needs it to be new. */
-void message_build(void)
+static void build_frame(void)
 {
     static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
     const size_t n = (size_t)load.size;
@@ -60,6 +60,23 @@ void message_build(void)
     for (size_t i = 0; i < n; i++)
         f[at + i] ^= mask[i & 3];
     frame_len = at + n;
+}
+
+static void build_request(void)
+{
+    const size_t room = sizeof load.path + sizeof load.host + 64;
+
+    frame = allocate(1, room);
+    frame_len = (size_t)snprintf((char *)frame, room, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n",
+                                 load.path, load.host);
+}
+
+void message_build(void)
+{
+    if (load.mode == REQUEST)
+        build_request();
+    else
+        build_frame();
 }
 
 const uint8_t *message_frame(size_t *ret_n)

@@ -131,9 +131,9 @@ void talk_on_message(struct conn *c, int64_t now)
         return on_news(c, now);
     if (load.phase != WARMING && load.phase != COUNTING)
         return; /* a greeting, or the last answers */
-    if (!c->packed && c->length != (uint64_t)load.size)
+    if (load.mode != REQUEST && !c->packed && c->length != (uint64_t)load.size)
         die("a message of %llu bytes instead of %d", (unsigned long long)c->length, load.size);
-    if (load.mode == ECHO) {
+    if (load.mode == ECHO || load.mode == REQUEST) {
         latency_count(now - c->sent_ns);
         conn_send(c);
     } else if (++load.heard == load.connections) {
@@ -176,7 +176,7 @@ static void start_talking(void)
         publish_next();
         return;
     }
-    for (int i = 0; i < (load.mode == ECHO ? load.connections : 1); i++)
+    for (int i = 0; i < (load.mode == BROADCAST ? 1 : load.connections); i++)
         conn_send(&load.conns[i]);
 }
 

@@ -1,9 +1,11 @@
-// The ws package in Node: plain echo, and the loop over all clients that its manual shows for a broadcast.
+// The ws package in Node: plain echo, and the loop over all clients that its manual shows for a broadcast. Requests are Node's own.
+import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: true }, () => {
-    console.log(`ready http://127.0.0.1:${server.address().port}`);
-});
+const http = createServer((request, response) => response.end('bench\n'));
+const server = new WebSocketServer({ server: http, perMessageDeflate: true });
+
+http.listen(0, '127.0.0.1', () => console.log(`ready http://127.0.0.1:${http.address().port}`));
 
 server.on('connection', (ws, request) => {
     const room = request.url.startsWith('/room/');
