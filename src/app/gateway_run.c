@@ -9,7 +9,6 @@
 #include "app/gateway_run.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -19,7 +18,10 @@
 #include "app/gateway_watch.h"
 #include "io/certificate.h"
 #include "io/stderr.h"
+#include "io/threads.h"
 #include "wire/pulse.h"
+
+_Static_assert((int)THREADS_MAX == (int)PULSE_LINKS, "a worker has a link to every thread");
 
 enum { WARNINGS_MAX = 1 << 20 };
 
@@ -27,9 +29,9 @@ struct run {
     const struct options *options;
     struct paths paths;
     struct log log;
-    struct loop *loops[PULSE_LINKS]; /* the first is the main thread's */
-    struct edge *edges[PULSE_LINKS];
-    pthread_t threads[PULSE_LINKS];
+    struct loop *loop;       /* the main thread's, of edge 0 */
+    struct threads *threads; /* NULL before it is open */
+    struct edge *edges[THREADS_MAX];
     unsigned n;
     struct tls_seed tls_seed;
     struct certificate_files local; /* what --https made */
@@ -59,7 +61,7 @@ static void on_stopped(void *arg)
 {
     struct run *r = arg;
 
-    loop_stop(r->loops[0]);
+    loop_stop(r->loop);
 }
 
 /* The second time ends all waits at once. Later ones do not wait for anything. */
@@ -68,7 +70,7 @@ static void stop(struct run *r, int status)
     if (r->stops++ == 0)
         r->status = status;
     if (r->stops > 2 || !r->loaded)
-        loop_stop(r->loops[0]);
+        loop_stop(r->loop);
     else
         edge_stop(r->edges[0], on_stopped, r);
 }
@@ -151,13 +153,34 @@ static void on_app_failed(void *arg, const char *app, struct slice text)
     stop(r, EXIT_WRONG);
 }
 
+/* Something that an edge does on its own thread. */
+struct step {
+    struct run *run;
+    unsigned edge;
+    const struct edge_options *options;
+    enum edge_door door;
+    const struct edge_address *at;
+    uint16_t port;
+    struct err_note *note;
+    int result;
+};
+
+static void make_edge(void *arg)
+{
+    struct step *s = arg;
+    struct edge *e = edge_new(threads_loop(s->run->threads, s->edge), s->options, s->note);
+
+    s->run->edges[s->edge] = e;
+    s->result = e ? 0 : -ERR_CONFIG;
+}
+
 static int make_edges(struct run *r, const struct loaded *x, struct err_note *note)
 {
     static const struct edge_ops ops = {.app_ready = on_app_ready, .app_failed = on_app_failed};
     const struct config *c = x->config;
     struct app_config *apps = mem_new(c->n_apps * sizeof *apps);
     struct edge_options o = {
-        .count = count_edges(r, c),
+        .count = r->n,
         .apps = apps,
         .n_apps = c->n_apps,
         .routes = c->routes,
@@ -172,19 +195,25 @@ static int make_edges(struct run *r, const struct loaded *x, struct err_note *no
         .grip = c->grip,
         .access_log = c->access_log,
         .memory_bytes = c->memory_bytes,
+        .file_tables = threads_tables(r->threads),
     };
-    int result = 0;
+    struct step s = {.run = r, .options = &o, .note = note};
 
     for (size_t i = 0; i < c->n_apps; i++)
         apps[i] = x->apps[i].edge;
-    for (; r->n < o.count && result >= 0; r->n++) {
-        o.index = r->n;
-        r->loops[r->n] = r->n ? loop_new() : r->loops[0];
-        r->edges[r->n] = edge_new(r->loops[r->n], &o, note);
-        result = r->edges[r->n] ? 0 : -ERR_CONFIG;
+    for (; s.edge < o.count && s.result >= 0; s.edge++) {
+        o.index = s.edge;
+        threads_call(r->threads, s.edge, make_edge, &s);
     }
     mem_free(apps);
-    return result;
+    return s.result;
+}
+
+static void listen_edge(void *arg)
+{
+    struct step *s = arg;
+
+    s->result = edge_listen(s->run->edges[s->edge], s->door, s->at, &s->port, s->note);
 }
 
 /* One address on every edge; the first one's port when any would do. */
@@ -203,16 +232,18 @@ static int listen_at(struct run *r, enum edge_door door, const struct config_add
                              .proxy_protocol = at->proxy_protocol,
                              .tls = at->certificates ? &tls : NULL};
 
-    for (unsigned i = 0; i < r->n; i++) {
-        const int result = edge_listen(r->edges[i], door, &a, &a.port, &why);
+    struct step s = {.run = r, .door = door, .at = &a, .note = &why};
 
-        if (result == -ERR_CONFIG)
-            return err_notef(note, result, "%s", why.text);
-        if (result < 0)
+    for (; s.edge < r->n; s.edge++) {
+        threads_call(r->threads, s.edge, listen_edge, &s);
+        if (s.result == -ERR_CONFIG)
+            return err_notef(note, s.result, "%s", why.text);
+        if (s.result < 0)
             return err_notef(note, -ERR_OS,
                              "%s\n  choose another address: --port N (0 takes a free one), --host "
                              "H, or the configuration",
                              why.text);
+        a.port = s.port;
     }
     *ret_port = a.port;
     return 0;
@@ -259,7 +290,7 @@ static int listen_all(struct run *r, const struct config *c, struct err_note *no
 {
     int result = make_locals(r, c, note);
 
-    tls_seed_make(r->loops[0], &r->tls_seed);
+    tls_seed_make(r->loop, &r->tls_seed);
     r->ports = mem_new(c->n_listen * sizeof *r->ports);
     for (size_t i = 0; i < c->n_listen && result >= 0; i++)
         result = listen_at(r, EDGE_PUBLIC, &c->listen[i], &r->ports[i], note);
@@ -302,24 +333,19 @@ static int make_folders(const struct config *c, struct err_note *note)
     return 0;
 }
 
-static void *run_edge(void *loop)
+static int start_threads(struct run *r, const struct config *c, struct err_note *note)
 {
-    loop_run(loop);
-    return NULL;
-}
-
-static void start_threads(struct run *r)
-{
-    for (unsigned i = 1; i < r->n; i++)
-        if (pthread_create(&r->threads[i], NULL, run_edge, r->loops[i]) != 0)
-            abort();
+    r->n = count_edges(r, c);
+    r->threads = threads_start(r->loop, r->n);
+    return r->threads ? 0 : err_notef(note, -ERR_OS, "cannot start %u threads: %m", r->n);
 }
 
 static int open_all(struct run *r, const struct loaded *x, struct err_note *note)
 {
     int result;
 
-    if ((result = make_folders(x->config, note)) < 0 || (result = make_edges(r, x, note)) < 0)
+    if ((result = make_folders(x->config, note)) < 0 ||
+        (result = start_threads(r, x->config, note)) < 0 || (result = make_edges(r, x, note)) < 0)
         return result;
     edge_introduce(r->edges, r->n);
     return listen_all(r, x->config, note);
@@ -339,7 +365,7 @@ static void open_edges(struct run *r, struct loaded *take_x)
     }
     r->loaded = take_x;
     edge_begin(r->edges[0]);
-    start_threads(r);
+    threads_run(r->threads);
     for (size_t i = 0; i < take_x->config->n_apps; i++)
         r->apps_awaited += is_dev(r) && take_x->apps[i].script.n > 0;
     announce_when_ready(r);
@@ -475,7 +501,7 @@ static void load(struct run *r)
 {
     r->is_stale = r->loading != NULL;
     if (!r->is_stale)
-        r->loading = load_open(r->loops[0], &r->paths, r->options, NULL, on_loaded, r);
+        r->loading = load_open(r->loop, &r->paths, r->options, NULL, on_loaded, r);
 }
 
 static void on_changed(void *arg, const char *path)
@@ -528,7 +554,7 @@ static int begin_watching(struct run *r, struct err_note *note)
 {
     if (options_find(r->options, OPT_WATCH))
         return 0;
-    r->watcher = watcher_open(r->loops[0], on_changed, r, note);
+    r->watcher = watcher_open(r->loop, on_changed, r, note);
     return r->watcher || !is_dev(r) ? 0 : -ERR_OS;
 }
 
@@ -541,30 +567,29 @@ static int begin(struct run *r, struct err_note *note)
     if (result < 0 || (result = paths_find(&r->paths, note)) < 0)
         return result;
     raise_descriptors();
-    r->loops[0] = loop_new();
-    if (r->loops[0])
-        r->signals = signals_open(r->loops[0], numbers, COUNT_OF(numbers), on_signal, r);
+    r->loop = loop_new();
+    if (r->loop)
+        r->signals = signals_open(r->loop, numbers, COUNT_OF(numbers), on_signal, r);
     if (!r->signals)
         return err_notef(note, -ERR_OS, "cannot start: %m");
     return begin_watching(r, note);
 }
 
+static void free_edge(void *arg, unsigned i)
+{
+    const struct run *r = arg;
+
+    edge_free(r->edges[i]);
+}
+
 static void end(struct run *r)
 {
-    for (unsigned i = 1; r->loaded && i < r->n; i++) {
-        loop_stop(r->loops[i]);
-        (void)pthread_join(r->threads[i], NULL);
-    }
-    for (unsigned i = 1; i < r->n; i++) {
-        edge_free(r->edges[i]);
-        loop_free(r->loops[i]);
-    }
-    edge_free(r->edges[0]);
+    threads_end(r->threads, free_edge, r);
     load_close(r->loading);
     watcher_close(r->watcher);
     signals_close(r->signals);
-    if (r->loops[0])
-        loop_free(r->loops[0]);
+    if (r->loop)
+        loop_free(r->loop);
     loaded_free(r->loaded);
     buf_done(&r->warnings);
     mem_free(r->ports);
@@ -581,7 +606,7 @@ int gateway_run(const struct options *o)
         r.status = say(&note);
     } else {
         load(&r);
-        loop_run(r.loops[0]);
+        loop_run(r.loop);
     }
     end(&r);
     return r.status;

@@ -109,18 +109,22 @@ static void on_accepted(void *arg, struct stream *take_s)
             edge_order(e->siblings[i], (struct order){.kind = ORDER_CROWD}, SLICE_NONE);
 }
 
-static uint32_t descriptors(void)
+/* What the limit on open files leaves for connections. */
+static uint32_t descriptors(unsigned tables)
 {
     struct rlimit l;
+    uint64_t n;
 
-    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur > UINT32_MAX)
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
         return UINT32_MAX;
-    return (uint32_t)(l.rlim_cur > 256 ? l.rlim_cur - 128 : l.rlim_cur / 2);
+    n = l.rlim_cur > 256 ? l.rlim_cur - 128 : l.rlim_cur / 2;
+    return (uint32_t)(n > UINT32_MAX / tables ? UINT32_MAX : n * tables);
 }
 
 void doors_init(struct edge *e, const struct edge_options *o)
 {
-    e->max_connections = o->max_connections ? o->max_connections : descriptors();
+    e->max_connections =
+        o->max_connections ? o->max_connections : descriptors(MAX(1, o->file_tables));
     e->control_clients = o->grip.control_clients ? o->grip.control_clients : CONTROL_CLIENTS;
     e->crowd.due = on_crowd_due;
     e->control_crowd.due = on_control_due;
@@ -200,7 +204,7 @@ struct edge_listener *doors_open(struct edge *e, enum edge_door door)
     if (e->n_listeners == EDGE_LISTENERS)
         return NULL;
     e->n_listeners++;
-    *li = (struct edge_listener){.edge = e, .door = door};
+    *li = (struct edge_listener){.edge = e, .door = door, .given = li->given};
     li->http = http1_server_open(e->loop, &o, dispatch_ops(li), li);
     return li;
 }
@@ -229,11 +233,27 @@ static void on_tls_failed(void *arg, const struct stream *s, struct slice why)
 
 static const struct tls_ops tls_facts = {.failed = on_tls_failed};
 
+/* The siblings accept at the same Unix socket; they take it when they are told to listen. */
+static void share(const struct edge_listener *li)
+{
+    const struct edge *e = li->edge;
+    const size_t nth = (size_t)(li - e->listeners);
+
+    for (unsigned i = 1; i < e->count; i++)
+        e->siblings[i]->listeners[nth].given =
+            loop_give(e->siblings[i]->loop, listen_copy(li->listener));
+}
+
+static int take_shared(struct edge_listener *li, int *ret, struct err_note *note)
+{
+    *ret = loop_take(li->edge->loop, li->given);
+    return *ret < 0 ? err_notef(note, -ERR_OS, "cannot share a Unix socket") : 0;
+}
+
 static int open_listener(struct edge_listener *li, const struct edge_address *at,
                          struct err_note *note)
 {
     struct edge *e = li->edge;
-    const size_t nth = (size_t)(li - e->listeners);
     struct listen_options o = {.host = at->host,
                                .port = at->port,
                                .shared = e->index > 0,
@@ -241,16 +261,20 @@ static int open_listener(struct edge_listener *li, const struct edge_address *at
                                .path = at->path,
                                .mode = at->mode};
 
-    if (at->path && e->index > 0)
-        o.sibling = e->siblings[0]->listeners[nth].listener;
     if (at->tls) {
         li->tls = tls_open(e->loop, at->tls, &tls_facts, li, note);
         if (!li->tls)
             return -ERR_CONFIG;
     }
+    if (at->path && e->index > 0 && take_shared(li, &o.take_fd, note) < 0)
+        return -ERR_OS;
     o.tls = li->tls;
     li->listener = listen_open(e->loop, &o, e->admit ? &admit_facts : &listen_facts, li, note);
-    return li->listener ? 0 : -ERR_OS;
+    if (!li->listener)
+        return -ERR_OS;
+    if (at->path && e->index == 0)
+        share(li);
+    return 0;
 }
 
 int edge_listen(struct edge *e, enum edge_door door, const struct edge_address *at,

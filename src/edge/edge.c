@@ -38,7 +38,8 @@ static struct link *find_link(struct app *a, uint32_t generation)
 
 static void obey_open(struct app *a, struct order *o)
 {
-    struct stream *s = stream_open(a->edge->loop, o->fd, 0);
+    const int fd = loop_take(a->edge->loop, o->fd);
+    struct stream *s = fd < 0 ? NULL : stream_open(a->edge->loop, fd, 0);
     struct link *l;
 
     if (!s) {

@@ -3,10 +3,9 @@
  * every application; edge 0 also has the fleet (it starts, watches and ends the worker processes
  * and gives every sibling its own end of a pipe to them).
  *
- * How a program uses it: one loop per thread; edge_new() for each loop, all on the main thread;
- * edge_introduce() once; edge_listen() on each; edge_begin() once; then run the loops, each on its
- * thread. After that an edge is touched from its own loop only; the verbs below say when another
- * thread may call them.
+ * How a program uses it: one loop per thread (io/threads.h); edge_new() for each, on its thread,
+ * one after another; edge_introduce() once; edge_listen() on each, edge 0 first; edge_begin() once.
+ * An edge is touched from its own loop only; the verbs below say when another thread may call them.
  *
  * Nothing here reads a configuration file: an application arrives as a struct app_config.
  * Strings and slices of the structs below are borrowed for the call only, the edge copies them.
@@ -324,7 +323,8 @@ struct edge_options {
     const struct edge_ops *ops; /* may be NULL */
     void *arg;
     struct log log;           /* a copy for each edge; its ops are shared by all */
-    uint32_t max_connections; /* of all edges; 0: what RLIMIT_NOFILE leaves */
+    uint32_t max_connections; /* of all edges; 0: what RLIMIT_NOFILE leaves in their file tables */
+    unsigned file_tables;     /* of all edges together (io/threads.h); 0 is 1 */
     uint32_t goodbye_ms;      /* on a stop, clients with WebSockets may go on for so long [0] */
     uint32_t max_per_client;  /* of those, with one IPv4 address or IPv6 /64; 0: no limit */
     /* Proxies whose X-Forwarded-For and Forwarded are believed: addresses, networks, "private".
@@ -339,7 +339,8 @@ struct edge_options {
 
 /* NULL with *note when an option is wrong (unknown application of a route, no assets folder…). */
 struct edge *edge_new(struct loop *loop, const struct edge_options *o, struct err_note *note);
-/* After edge_stop() is done, with its loop at rest; siblings before edge 0. NULL is nothing. */
+/* After edge_stop() is done, with all loops at rest, on its thread; siblings before edge 0. NULL is
+ * nothing. */
 void edge_free(struct edge *e);
 
 /* Tells count edges of each other; edges[i] has index i. Needed for one edge also. */

@@ -25,6 +25,14 @@ void order_free(struct order *o)
     mem_free(o);
 }
 
+static void discard(struct loop *l, int given)
+{
+    const int fd = loop_take(l, given);
+
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 static void deliver_order(struct mail *m)
 {
     struct order *o = CONTAINER_OF(m, struct order, mail);
@@ -34,7 +42,7 @@ static void deliver_order(struct mail *m)
         return;
     }
     if (o->kind == ORDER_OPEN)
-        (void)close(o->fd);
+        discard(o->to->loop, o->fd);
     settings_free(o->settings);
     order_free(o);
 }

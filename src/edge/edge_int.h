@@ -115,10 +115,10 @@ struct app {
 /* --- orders: fleet → edges --- */
 
 enum order_kind {
-    ORDER_OPEN,  /* here is your end of the pipe to a new generation: fd; start: write it first */
-    ORDER_SERVE, /* the generation gets events from now on */
-    ORDER_DRAIN, /* no more events; tell it to finish within ms (0: at once) */
-    ORDER_GONE,  /* its process is gone; why, guilty and begun say how */
+    ORDER_OPEN,     /* here is your end of the pipe to a new generation: fd; text: write it first */
+    ORDER_SERVE,    /* the generation gets events from now on */
+    ORDER_DRAIN,    /* no more events; tell it to finish within ms (0: at once) */
+    ORDER_GONE,     /* its process is gone; why, guilty and begun say how */
     ORDER_SETTINGS, /* new settings */
     ORDER_BROKEN,   /* the code cannot run: text. Without text: it may be tried again */
     ORDER_CERTIFY,  /* listener `app` reads its certificates again: text, names of files, each with
@@ -134,7 +134,7 @@ struct order {
     enum order_kind kind;
     unsigned app;
     uint32_t generation;
-    int fd;
+    int fd;           /* as loop_give() said; negative: there is none */
     struct span text; /* owned by the order */
     struct settings *settings;
     uint32_t ms;
@@ -180,6 +180,7 @@ struct edge_listener {
     struct listener *listener;
     struct http1_server *http;
     struct tls *tls; /* NULL: none */
+    int given;       /* by edge 0: its Unix socket, for loop_take() */
 };
 
 struct edge {
@@ -251,7 +252,7 @@ static inline uint64_t edge_tag(const struct edge *e)
 
 /* Posts a copy of r (and of text) to the fleet. */
 void edge_report(struct edge *e, struct report r, struct slice text);
-/* Posts o to its edge; takes o's settings and fd. text is copied. */
+/* Posts o to its edge; takes o's settings and what was given with fd. text is copied. */
 void edge_order(struct edge *to, struct order o, struct slice text);
 /* Frees it and its text; its fd and settings were taken when it was obeyed. NULL is nothing. */
 void order_free(struct order *o);

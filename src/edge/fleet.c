@@ -251,8 +251,10 @@ static void hand_out(struct unit *u, const struct pipes *p)
     struct edge *e = u->crew->fleet->edge;
 
     for (unsigned i = 0; i < p->n; i++) {
-        const struct order o = {
-            .kind = ORDER_OPEN, .app = u->crew->app, .generation = u->generation, .fd = p->ours[i]};
+        const struct order o = {.kind = ORDER_OPEN,
+                                .app = u->crew->app,
+                                .generation = u->generation,
+                                .fd = loop_give(e->siblings[i]->loop, p->ours[i])};
 
         edge_order(e->siblings[i], o, i == 0 ? blob_slice(u->crew->start) : SLICE_NONE);
     }

@@ -15,6 +15,11 @@ struct mailbox {
 struct mailbox *loop__mailbox(struct loop *l);
 /* From any thread: a loop that sleeps in poll comes back. */
 void loop__wake(struct loop *l);
+/* Its thread will have a file table of its own: loop_give() works across. -ERR_OS with errno. */
+int loop__open_handover(struct loop *l);
+/* What the loop itself has open; -1: nothing there. */
+enum { LOOP_EPOLL_FD, LOOP_WAKE_FD, LOOP_GIVE_FD, LOOP_TAKE_FD, LOOP_DESCRIPTORS };
+void loop__descriptors(const struct loop *l, int ret[LOOP_DESCRIPTORS]);
 /* For loop_queued(). */
 void loop__queue(struct loop *l, int64_t difference);
 /* False: a simulated loop, which has no descriptors to watch. */

@@ -435,17 +435,10 @@ static int listen_unix(const struct listen_options *o, struct err_note *note)
     return fd;
 }
 
-static int listen_too(const struct listener *sibling, struct err_note *note)
-{
-    const int fd = fcntl(sibling->watch.fd, F_DUPFD_CLOEXEC, 0);
-
-    return fd < 0 ? fail(fd, note, "listen as well at", "a Unix socket") : fd;
-}
-
 static int open_socket(const struct listen_options *o, struct err_note *note)
 {
-    if (o->sibling)
-        return listen_too(o->sibling, note);
+    if (o->take_fd)
+        return o->take_fd;
     return o->path ? listen_unix(o, note) : listen_tcp(o, note);
 }
 
@@ -464,14 +457,14 @@ struct listener *listen_open(struct loop *l, const struct listen_options *o,
         .loop = l,
         .ops = ops,
         .arg = arg,
-        .path = o->path && !o->sibling ? slice_dup(slice_str(o->path)) : NULL,
+        .path = o->path && !o->take_fd ? slice_dup(slice_str(o->path)) : NULL,
         .tls = o->tls,
         .has_preface = o->preface,
         .preface_timer = {.due = on_preface_due},
         .budget = o->budget ? o->budget : BUDGET,
         .max_out = o->max_out,
         .spare_fd = open_spare(),
-        .port = o->path || o->sibling ? 0 : port_of(fd),
+        .port = o->path ? 0 : port_of(fd),
     };
     list_init(&li->waiting);
     if (watch_start(l, &li->watch, EPOLLIN) < 0) {
@@ -480,6 +473,13 @@ struct listener *listen_open(struct loop *l, const struct listen_options *o,
         return NULL;
     }
     return li;
+}
+
+int listen_copy(const struct listener *li)
+{
+    const int fd = fcntl(li->watch.fd, F_DUPFD_CLOEXEC, 0);
+
+    return fd < 0 ? -ERR_OS : fd;
 }
 
 uint16_t listen_port(const struct listener *li)

@@ -20,9 +20,8 @@ struct listen_options {
     bool shared;      /* another listener of ours has this port already: a sibling loop's */
     const char *path; /* a Unix socket instead; a stale one is replaced */
     uint16_t mode;    /* of the path; 0: 0600 */
-    /* Accepts at the same Unix socket as this one, of a sibling loop, instead of opening it. */
-    const struct listener *sibling;
-    bool preface;     /* connections begin with what listen_ops.preface() understands */
+    int take_fd;  /* accepts at this copy of a sibling loop's (listen_copy()) instead; 0: opens */
+    bool preface; /* connections begin with what listen_ops.preface() understands */
     struct tls *tls;  /* borrowed, NULL: none. What is accepted is tls_accept()ed */
     int backlog;      /* 0: 4096 */
     uint32_t budget;  /* accepts a tick; 0: 64 */
@@ -50,6 +49,8 @@ struct listener *listen_open(struct loop *l, const struct listen_options *o,
                              const struct listen_ops *ops, void *arg, struct err_note *note);
 /* The port it listens at; 0 for a Unix path. */
 uint16_t listen_port(const struct listener *li);
+/* A Unix path has one socket: a copy of it for a sibling loop. -ERR_OS with errno. */
+int listen_copy(const struct listener *li);
 /* Accepting off and on, for an owner that has enough; connections wait in the kernel's backlog. */
 void listen_pause(struct listener *li);
 void listen_resume(struct listener *li);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "io/descriptors.h"
 #include "io/io_int.h"
 
 enum {
@@ -50,6 +51,7 @@ struct loop {
     int epoll_fd; /* -1: simulated */
     struct watch wake;
     struct mailbox mailbox;
+    struct handover handover; /* for descriptors from other threads; -1: they share a table */
     atomic_bool stopping;
     unsigned spin_us;
     int64_t busy_us; /* when events last came, for the spin */
@@ -358,6 +360,18 @@ void watch_stop(struct loop *l, struct watch *w)
     w->ready = NULL;
 }
 
+int loop_give(struct loop *to, int take_fd)
+{
+    if (to->handover.give_fd < 0)
+        return take_fd;
+    return handover_give(&to->handover, take_fd);
+}
+
+int loop_take(struct loop *l, int given)
+{
+    return given < 0 || l->handover.take_fd < 0 ? given : handover_take(&l->handover);
+}
+
 struct span loop_read_buffer(struct loop *l)
 {
     return (struct span){l->buffer + LOOP_HEADROOM, LOOP_READ};
@@ -382,6 +396,19 @@ void loop__wake(struct loop *l)
 bool loop__is_real(const struct loop *l)
 {
     return l->epoll_fd >= 0;
+}
+
+int loop__open_handover(struct loop *l)
+{
+    return handover_open(&l->handover);
+}
+
+void loop__descriptors(const struct loop *l, int ret[LOOP_DESCRIPTORS])
+{
+    ret[LOOP_EPOLL_FD] = l->epoll_fd;
+    ret[LOOP_WAKE_FD] = l->wake.fd;
+    ret[LOOP_GIVE_FD] = l->handover.give_fd;
+    ret[LOOP_TAKE_FD] = l->handover.take_fd;
 }
 
 int io__error(int os_errno)
@@ -415,6 +442,7 @@ static struct loop *make(int epoll_fd, int wake_fd)
     l->wake = (struct watch){.ready = on_wake, .fd = wake_fd};
     l->buffer = mem_new(LOOP_HEADROOM + LOOP_READ);
     l->date_s = -1;
+    l->handover = (struct handover){-1, -1};
     return l;
 }
 
@@ -455,6 +483,16 @@ static void run_rest(struct loop *l)
     assert(!has_work(l));
 }
 
+static void close_descriptors(const struct loop *l)
+{
+    int fds[LOOP_DESCRIPTORS];
+
+    loop__descriptors(l, fds);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+}
+
 void loop_free(struct loop *l)
 {
     if (!l)
@@ -467,9 +505,6 @@ void loop_free(struct loop *l)
     mem_free(l->ripe.list);
     mem_free(l->spare.list);
     mem_free(l->buffer);
-    if (l->wake.fd >= 0)
-        (void)close(l->wake.fd);
-    if (l->epoll_fd >= 0)
-        (void)close(l->epoll_fd);
+    close_descriptors(l);
     mem_free(l);
 }

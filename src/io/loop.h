@@ -9,7 +9,7 @@
  *   - Time is given: loop_now() is the moment at which this tick began to work, and does not move
  *     within it.
  *
- * Only mailbox_post() and loop_stop() may be called from another thread.
+ * Only mailbox_post(), loop_give() and loop_stop() may be called from another thread.
  */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
@@ -107,6 +107,15 @@ int watch_start(struct loop *l, struct watch *w, uint32_t events);
 int watch_change(struct loop *l, struct watch *w, uint32_t events);
 /* Stops it before its fd is closed. w's memory must stay until the tick is over. */
 void watch_stop(struct loop *l, struct watch *w);
+
+/*
+ * A descriptor for the thread of another loop, whose file table may be its own (threads.h). Takes
+ * it in any case, and returns what loop_take() there wants to know, or -ERR_OS. Mails carry that
+ * number, in the order of the calls.
+ */
+int loop_give(struct loop *to, int take_fd);
+/* On l's thread: the descriptor; -ERR_OS when it cannot be had. */
+int loop_take(struct loop *l, int given);
 
 /* --- the shared read buffer --- */
 

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Client } from '../lib/client.mjs';
-import { Holdfast, until } from '../lib/holdfast.mjs';
+import { Holdfast, program, until } from '../lib/holdfast.mjs';
 import { Origin } from '../lib/origin.mjs';
 import { scratch, write } from './app.mjs';
 
@@ -166,4 +166,19 @@ test('what is published reaches the subscribers of every edge', async (t) => {
 
     isClean(held);
     assert.equal(code, 0);
+});
+
+test('the limit on open files is one of each thread', { skip: process.env.TSAN_OPTIONS !== undefined && 'ThreadSanitizer knows one table only' }, async () => {
+    const OPEN_FILES = 250;
+    const CONNECTIONS = 2 * OPEN_FILES;
+    const args = ['serve', '--route', '* test', '--port', '0', '--threads', String(THREADS)];
+    const held = await Holdfast.serve(['-c', `ulimit -n ${OPEN_FILES} && exec "$0" "$@"`, program, ...args], { program: 'sh' });
+    const answer = (socket) => new Promise((resolve, reject) => socket.once('data', (data) => resolve(String(data))).once('error', reject).once('close', reject));
+    const sockets = Array.from({ length: CONNECTIONS }, () => connect(held.port, '127.0.0.1'));
+
+    for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    for (const head of await Promise.all(sockets.map(answer))) assert.match(head, /^HTTP\/1.1 200 /);
+    assert.ok(sockets.every((one) => one.readable));
+    for (const socket of sockets) socket.destroy();
+    assert.equal((await held.stop()).code, 0);
 });
