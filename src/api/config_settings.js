@@ -15,6 +15,7 @@ export const LIMITS = {
   request_bytes: [100 << 20, 0, Number.MAX_SAFE_INTEGER],
   connections: [0, 0, 0xffffffff],
   send_queue_bytes: [4 << 20, 1024, 1 << 30],
+  comment_ms: [30_000, 0, 3_600_000],
 };
 // The same for WebSockets; 0 ping_ms: never.
 const SOCKETS = {

@@ -69,6 +69,14 @@ static struct config_address address_of(struct config *c, const json_t *o)
     return at;
 }
 
+/* What the configuration calls 0: never. */
+static uint32_t time_of(const json_t *o, const char *key)
+{
+    const uint32_t ms = (uint32_t)number_of(o, key);
+
+    return ms ? ms : APP_NEVER;
+}
+
 static struct app_limits limits_of(const json_t *o)
 {
     return (struct app_limits){
@@ -83,20 +91,19 @@ static struct app_limits limits_of(const json_t *o)
         .request_bytes = number_of(o, "request_bytes"),
         .connections = (uint32_t)number_of(o, "connections"),
         .send_queue_bytes = (uint32_t)number_of(o, "send_queue_bytes"),
+        .comment_ms = time_of(o, "comment_ms"),
     };
 }
 
 static struct app_sockets sockets_of(struct config *c, const json_t *o)
 {
-    const uint32_t ping_ms = (uint32_t)number_of(o, "ping_ms");
-
     return (struct app_sockets){
         .origins = texts_of(c, o, "origins"),
         .message_rate = (uint32_t)number_of(o, "message_rate"),
         .message_burst = (uint32_t)number_of(o, "message_burst"),
         .slow = (enum app_slow)WORD_OF(o, "slow", "close", "drop"),
         .slow_mark = text_of(o, "slow_mark"),
-        .ping_ms = ping_ms ? ping_ms : APP_NEVER,
+        .ping_ms = time_of(o, "ping_ms"),
         .pong_ms = (uint32_t)number_of(o, "pong_ms"),
         .uncompressed = !flag_of(o, "compression"),
         .deflate_level = (uint8_t)number_of(o, "compression_level"),

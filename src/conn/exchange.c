@@ -326,6 +326,7 @@ int exchange_respond(struct exchange *x, const struct exchange_response *r)
     x->is_chunked = f.is_chunked;
     x->is_close_framed = f.is_close_framed;
     x->left = f.length;
+    x->comment_ms = f.is_chunked || f.is_close_framed ? r->comment_ms : 0;
     return 0;
 }
 
@@ -377,10 +378,12 @@ static int check_send(const struct exchange *x, size_t n)
     return 0;
 }
 
-static void queue(struct exchange *x, struct blob *take_b, size_t n)
+/* take_b: these bytes of the body, perhaps as a chunk. */
+static void queue(struct exchange *x, struct blob *take_b, struct slice bytes)
 {
-    x->untold += n;
-    x->sent += n;
+    x->untold += bytes.n;
+    x->sent += bytes.n;
+    x->is_mid_line = bytes.p[bytes.n - 1] != '\n';
     if (stream_pending(x->connection->stream) == 0)
         connection__touch(x->connection);
     (void)stream_push(x->connection->stream, take_b);
@@ -402,7 +405,7 @@ int exchange_push(struct exchange *x, struct blob *take_b)
         put(x->connection, slice_make(head, http1_chunk_head(n, head)));
     else if (!x->is_close_framed)
         x->left -= n;
-    queue(x, take_b, n);
+    queue(x, take_b, blob_slice(take_b));
     if (x->is_chunked)
         put(x->connection, SLICE("\r\n"));
     return 0;
@@ -430,7 +433,7 @@ int exchange_send(struct exchange *x, struct slice bytes)
         return r;
     if (!x->is_chunked || x->is_bodiless)
         return exchange_push(x, blob_copy(bytes));
-    queue(x, chunk(bytes), bytes.n);
+    queue(x, chunk(bytes), bytes);
     return 0;
 }
 
@@ -444,8 +447,15 @@ int exchange_share(struct exchange *x, struct blob *bytes, struct blob **chunked
         return exchange_push(x, blob_ref(bytes));
     if (!*chunked)
         *chunked = chunk(blob_slice(bytes));
-    queue(x, blob_ref(*chunked), bytes->n);
+    queue(x, blob_ref(*chunked), blob_slice(bytes));
     return 0;
+}
+
+/* A line of its own, and nothing but that: a blank line would end an event that has begun. */
+void exchange__silent(struct exchange *x, int64_t ms)
+{
+    if (x->comment_ms && ms >= x->comment_ms && !x->is_mid_line && exchange_pending(x) == 0)
+        put(x->connection, x->is_chunked ? SLICE("2\r\n:\n\r\n") : SLICE(":\n"));
 }
 
 size_t exchange_pending(const struct exchange *x)

@@ -110,6 +110,9 @@ struct exchange_response {
     struct slice fields; /* "name: value\n" a field, Latin-1 */
     enum exchange_body body;
     uint64_t length;
+    /* A body of text/event-stream that is silent for so long gets a comment, which clients pass
+     * over: nobody on the way takes it for dead, and a client that is gone is noticed. 0: never. */
+    uint32_t comment_ms;
 };
 
 /* Queues the head. -ERR_HTTP_HEADER: a field's name or value cannot be sent (control characters,

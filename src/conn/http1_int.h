@@ -83,6 +83,7 @@ struct exchange {
     uint64_t sent;             /* bytes of the response's body */
     int64_t began_ms;
     size_t untold;       /* response body bytes queued that taken() has not told */
+    uint32_t comment_ms; /* exchange_response.comment_ms; 0 where no byte may be added */
     uint16_t status;     /* of the response; 0: none yet */
     bool is_whole;       /* nothing of it is missing */
     bool has_body_ended; /* of the request */
@@ -93,7 +94,8 @@ struct exchange {
     bool is_close_framed; /* the end of the connection is the end of the body */
     bool is_last;         /* no request is taken after this one */
     bool is_taken_posted;
-    bool is_head; /* the request's method */
+    bool is_head;     /* the request's method */
+    bool is_mid_line; /* the response's body does not end with a line break */
     uint8_t minor;
 };
 
@@ -119,6 +121,8 @@ void exchange__account(const struct exchange *x);
 void exchange__closed(struct exchange *x, int err);
 /* A flush wrote something, `pending` bytes wait. */
 void exchange__sent(struct exchange *x, size_t pending);
+/* The response has been silent for so long: perhaps it gets a comment. */
+void exchange__silent(struct exchange *x, int64_t ms);
 /* Queues the answer to a request that cannot be taken: text/plain, Connection: close. */
 void exchange__refuse(struct connection *c, int err);
 

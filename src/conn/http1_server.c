@@ -529,6 +529,12 @@ static void look_for_end(struct connection *c)
     connection__touch(c);
 }
 
+static void look_for_silence(const struct connection *c)
+{
+    if (c->state == EXCHANGE)
+        exchange__silent(c->exchange, loop_now(c->server->loop) - c->since_ms);
+}
+
 /* In two passes, because what is told above can end any connection. */
 static void on_sweep(struct timer *t)
 {
@@ -540,6 +546,7 @@ static void on_sweep(struct timer *t)
     list_init(&overdue);
     LIST_EACH (&h->connections, it, next) {
         look_for_end(LIST_ITEM(it, struct connection, link));
+        look_for_silence(LIST_ITEM(it, struct connection, link));
         if (is_overdue(LIST_ITEM(it, struct connection, link))) {
             list_del(it);
             list_add_tail(&overdue, it);

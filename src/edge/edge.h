@@ -169,6 +169,8 @@ struct app_limits {
     uint32_t connections;      /* WebSockets and requests in progress [no limit]: 503 */
     uint32_t send_queue_bytes; /* while so much waits for a client, a message more closes it
                                   [4 MiB] */
+    uint32_t comment_ms;       /* a silent event stream gets a comment after this time [30000]; or
+                            APP_NEVER */
 };
 
 /* What happens to a message for a client whose queue is full. */

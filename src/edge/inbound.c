@@ -5,6 +5,7 @@
 
 #include "base/enc.h"
 #include "base/seen.h"
+#include "edge/app.h"
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
 #include "edge/handoff.h"
@@ -393,6 +394,7 @@ static int respond(struct link *l, struct inbound *in, const struct ipc_frame *f
         .fields = m->head,
         .body = (enum exchange_body)m->body,
         .length = m->length,
+        .comment_ms = app_comment_ms(in->app, m->head),
     };
     const struct reply reply = in->reply;
 

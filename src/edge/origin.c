@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "edge/app.h"
 #include "edge/edge_int.h"
 #include "edge/grip_hold.h"
 #include "edge/handshake.h"
@@ -312,11 +313,13 @@ static void on_response(void *arg, const struct upstream_response *r)
         hand_to_hold(p, r);
         return;
     }
-    if (reply_respond(p->reply, &(struct exchange_response){.status = r->status,
-                                                            .reason = r->reason,
-                                                            .fields = r->head,
-                                                            .body = body_of(p, r),
-                                                            .length = r->length}) < 0)
+    if (reply_respond(p->reply, &(struct exchange_response){
+                                    .status = r->status,
+                                    .reason = r->reason,
+                                    .fields = r->head,
+                                    .body = body_of(p, r),
+                                    .length = r->length,
+                                    .comment_ms = app_comment_ms(p->app, r->head)}) < 0)
         refuse_origin(p, -ERR_ORIGIN_BAD, slice_str(err_text(ERR_ORIGIN_BAD)));
     else
         p->has_responded = true;

@@ -141,6 +141,7 @@ static void fill_defaults(struct app_limits *l, bool dev)
     DEFAULT(message_bytes, 32u << 20);
     DEFAULT(request_bytes, 100ull << 20);
     DEFAULT(send_queue_bytes, 4u << 20);
+    DEFAULT(comment_ms, 30000);
 }
 
 static void fill_origin(struct app_origin *l)

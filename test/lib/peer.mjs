@@ -26,10 +26,12 @@ export class Peer {
     #ended = null; // 'end' or the error
     #bell = new Bell();
 
-    /** tls: speaks TLS, with a server whose certificate nobody has to know. */
-    static open(port, { host = '127.0.0.1', tls = false } = {}) {
+    /** tls: speaks TLS, with a server whose certificate nobody has to know. preface: bytes before that. */
+    static open(port, { host = '127.0.0.1', tls = false, preface } = {}) {
         return new Promise((resolve, reject) => {
             const plain = connect({ port, host, noDelay: true, allowHalfOpen: true });
+
+            if (preface) plain.write(preface);
             const socket = tls ? connectTls({ socket: plain, allowHalfOpen: true, rejectUnauthorized: false }) : plain;
 
             socket.once('error', reject);

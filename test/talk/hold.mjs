@@ -1,6 +1,7 @@
 // Holds one conversation: says what it says, and throws (with the line) at the first thing that is heard otherwise.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { until } from '../lib/holdfast.mjs';
 import { OPS, Peer, frame as encode, show } from '../lib/peer.mjs';
 
 const SINGLE_MAX = 300; // of longer things only the beginning is sent byte by byte
@@ -14,7 +15,21 @@ function same(what, pattern, heard) {
 // RFC 7692 7.2: without the empty block at the end.
 const TAIL = Buffer.from([0, 0, 255, 255]);
 const deflate = (bytes) => deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -TAIL.length);
-const inflate = (bytes) => inflateRawSync(Buffer.concat([bytes, TAIL]), { finishFlush: constants.Z_SYNC_FLUSH });
+const inflate = (bytes, dictionary) => inflateRawSync(Buffer.concat([bytes, TAIL]), { finishFlush: constants.Z_SYNC_FLUSH, dictionary });
+
+/** What was compressed with the window of messages before it, `past`: it cannot be read without them. */
+function inflateKept(bytes, past) {
+    const whole = inflate(bytes, past);
+    let alone = null;
+
+    try {
+        alone = inflate(bytes);
+    } catch {
+        return whole;
+    }
+    if (alone.equals(whole)) throw new Error('expected a message that leans on those before it');
+    return whole;
+}
 
 function frameBytes({ name, op, payload, fin, rsv, mask, length, code, deflated }) {
     const body = deflated ? deflate(payload) : payload ?? Buffer.alloc(0);
@@ -30,15 +45,17 @@ function frameBytes({ name, op, payload, fin, rsv, mask, length, code, deflated 
     });
 }
 
-function sameFrame(wanted, heard) {
+/** past: what was heard compressed on that connection; it grows. */
+function sameFrame(wanted, heard, past) {
     const what = heard.name === 'close' ? `close ${heard.code} ${show(Buffer.from(heard.reason))}` : `${heard.name} ${show(heard.payload)}`;
 
     if (heard.name !== wanted.name) throw new Error(`expected a frame ${wanted.name}, heard ${what}`);
     if (heard.fin !== (wanted.fin !== '0')) throw new Error(`expected fin=${wanted.fin ?? 1}, heard fin=${heard.fin ? 1 : 0}`);
-    const rsv = Number(wanted.rsv ?? (wanted.deflated ? 4 : 0));
+    const isDeflated = wanted.deflated || wanted.kept;
+    const rsv = Number(wanted.rsv ?? (isDeflated ? 4 : 0));
 
     if (heard.rsv !== rsv) throw new Error(`expected rsv=${rsv}, heard rsv=${heard.rsv}`);
-    if (wanted.deflated) heard.payload = inflate(heard.payload);
+    if (isDeflated) past.push((heard.payload = wanted.kept ? inflateKept(heard.payload, Buffer.concat(past)) : inflate(heard.payload)));
     if (heard.name === 'close' && heard.code !== Number(wanted.code ?? 1005)) throw new Error(`expected close ${wanted.code ?? '(empty)'}, heard ${what}`);
     if (wanted.payload) same('payload', wanted.payload.toString('latin1'), (heard.name === 'close' ? heard.payload.subarray(2) : heard.payload).toString('latin1'));
 }
@@ -54,15 +71,31 @@ function sameHead(step, head) {
     }
 }
 
-export async function hold(talk, port, { single = false, tls = false } = {}) {
+/** server: a Holdfast. single: bytes are said one by one. The peer that is named `control` speaks with the control listener. */
+export async function hold(talk, server, { single = false, tls = false } = {}) {
     const peers = new Map();
+    const pasts = new Map();
+    const pastOf = (peer) => pasts.get(peer) ?? pasts.set(peer, []).get(peer);
     let name = 'first';
     let head = null;
+    const open = (who, preface) => (who === 'control' ? Peer.open(server.control) : Peer.open(server.port, { tls, preface }));
 
     const verbs = {
         say: (peer, { bytes }) => peer.say(bytes, single ? SINGLE_MAX : 0),
         'say frame': (peer, { frame }) => peer.say(frameBytes(frame), single ? SINGLE_MAX : 0),
-        'hear frame': async (peer, { frame }) => sameFrame(frame, await peer.frame()),
+        'hear frame': async (peer, { frame }) => sameFrame(frame, await peer.frame(), pastOf(peer)),
+        'hear frame later': async (peer, { frame }) => {
+            let heard;
+
+            do heard = await peer.frame();
+            while (heard.name !== frame.name || (frame.payload && heard.name !== 'close' && !heard.payload.equals(frame.payload)));
+            sameFrame(frame, heard, pastOf(peer));
+        },
+        'hear stopped': async () => {
+            const exit = await until('the end of Holdfast', () => server.exit);
+
+            if (exit.code !== 0) throw new Error(`expected status 0, heard ${exit.signal ?? exit.code}`);
+        },
         'hear head': async (peer, step) => sameHead(step, (head = await peer.head())),
         'hear body': async (peer, { pattern, toHead }) => same('body', pattern, (await peer.body(head, toHead)).toString('latin1')),
         'hear refusal': async (peer, { status }) => {
@@ -76,6 +109,9 @@ export async function hold(talk, port, { single = false, tls = false } = {}) {
         'hear line': async (peer, { pattern }) => same('line', pattern, await peer.line()),
         wait: (peer, { ms }) => sleep(ms),
         upgrade: (peer, { path, extensions }) => peer.upgrade(path, extensions && { 'Sec-WebSocket-Extensions': extensions }),
+        pause: (peer) => peer.pause(),
+        resume: (peer) => peer.resume(),
+        signal: (peer, { signal }) => server.signal(signal),
         fin: (peer) => peer.end(),
         reset: (peer) => peer.reset(),
     };
@@ -86,7 +122,8 @@ export async function hold(talk, port, { single = false, tls = false } = {}) {
                 name = step.name;
                 continue;
             }
-            if (!peers.has(name)) peers.set(name, await Peer.open(port, { tls }));
+            if (!peers.has(name)) peers.set(name, await open(name, step.verb === 'preface' && step.bytes));
+            if (step.verb === 'preface') continue;
             try {
                 await verbs[step.verb](peers.get(name), step);
             } catch (error) {

@@ -4,7 +4,9 @@
 //
 // Each conversation is held three times: as written, with its bytes sent one by one (--once leaves that out), and over TLS (--tcp
 // leaves that out).
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -12,68 +14,115 @@ import { Holdfast } from '../lib/holdfast.mjs';
 import { parse } from './script.mjs';
 import { hold } from './hold.mjs';
 
+const WIDTH = 4; // conversations at a time
 const here = fileURLToPath(new URL('.', import.meta.url));
 const { values: options, positionals } = parseArgs({
     options: { once: { type: 'boolean' }, tcp: { type: 'boolean' }, only: { type: 'string', default: '' } },
     allowPositionals: true,
 });
 const files = positionals.length ? positionals : readdirSync(here).filter((name) => name.endsWith('.talk')).map((name) => join(here, name));
-const servers = new Map(); // command line -> Holdfast
+const servers = new Map(); // of a file: application and settings -> Holdfast
+const folders = [];
 let failed = 0;
 let passed = 0;
 
 const waysOf = { tcp: {}, 'byte by byte': { single: true }, 'over TLS': { tls: true } };
 const ways = Object.keys(waysOf).filter((way) => !(options.once && way === 'byte by byte') && !(options.tcp && way === 'over TLS'));
 
-async function serverFor([app, ...args], tls) {
-    if (tls) args = ['--https', ...args];
-    const key = [app, ...args].join(' ');
+/** A holdfast.toml of these lines for an application of ours, on any port. */
+function configure(folder, name, lines, tls) {
+    const listen = `port = 0\n${tls ? 'tls = { certificates = [{ cert = "cert.pem", key = "key.pem" }] }\n' : ''}`;
+    const whole = [...lines, ...(lines.includes('[[listen]]') ? [] : ['[[listen]]'])].join('\n');
 
-    if (!servers.has(key)) servers.set(key, await Holdfast.dev(join(here, 'apps', app), { args }));
+    writeFileSync(join(folder, 'holdfast.toml'), [
+        `state = "state"\ncontrol = "127.0.0.1:0"\nlog.format = "text"${/^threads/m.test(whole) ? '' : '\nthreads = 1'}`,
+        whole.replace('[[listen]]', `[[listen]]\n${listen}`),
+        `[[app]]\nname = "${name}"\npath = "${join(here, 'apps', name)}"\n`,
+    ].join('\n'));
+    if (tls) execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=talk',
+        '-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')], { stdio: 'ignore' });
+    return join(folder, 'holdfast.toml');
+}
+
+function start({ args: [name, ...args], lines }, tls) {
+    if (!lines.length) return Holdfast.dev(join(here, 'apps', name), { args: tls ? ['--https', ...args] : args });
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-talk-'));
+
+    folders.push(folder);
+    return Holdfast.serve(['serve', '--config', configure(folder, name, lines, tls), ...args]);
+}
+
+/** The server of a conversation; one that sends signals has its own, each time. */
+function serverFor({ app, name, steps }, way) {
+    const { tls } = waysOf[way];
+    const key = JSON.stringify([app, tls, ...(steps.some(({ verb }) => verb === 'signal') ? [name, way] : [])]);
+
+    if (!servers.has(key)) servers.set(key, start(app, tls));
     return servers.get(key);
 }
 
-async function holdFile(file) {
-    const began = Date.now();
-    let bad = 0;
-    let good = 0;
+/** Ends them all; one that did not end well is a failure. */
+async function stopServers() {
+    for (const server of servers.values()) {
+        const exit = await (await server).stop();
 
-    for (const talk of parse(readFileSync(file, 'utf8'), file)) {
-        if (!talk.name.includes(options.only)) continue;
-        for (const way of ways) {
-            const server = await serverFor(talk.app, waysOf[way].tls);
-            const mark = server.mark();
+        if (exit.code === 0) continue;
+        console.log(`FAILED holdfast ended with ${exit.signal ?? exit.code}`);
+        failed++;
+    }
+    servers.clear();
+}
 
-            try {
-                await hold(talk, server.port, waysOf[way]);
-                good++;
-            } catch (error) {
-                bad++;
-                console.log(`FAILED ${basename(file)}:${error.line ?? talk.line} ${talk.name}${way === 'tcp' ? '' : ` (${way})`}\n    ${error.message}`);
-                const log = server.log.slice(mark).trim();
+/** The ways in which it was held; what goes wrong with one is said, and the others will hardly do better. */
+async function holdAllWays(talk, file) {
+    let held = 0;
 
-                if (log) console.log(log.replace(/^/gm, '    | '));
-                if (server.exit) servers.delete(talk.app.join(' '));
-                break; // the other ways will hardly do better
-            }
+    for (const way of ways) {
+        const server = await serverFor(talk, way);
+        const mark = server.mark();
+
+        try {
+            await hold(talk, server, waysOf[way]);
+            held++;
+        } catch (error) {
+            console.log(`FAILED ${basename(file)}:${error.line ?? talk.line} ${talk.name}${way === 'tcp' ? '' : ` (${way})`}\n    ${error.message}`);
+            const log = server.log.slice(mark).trim();
+
+            if (log) console.log(log.replace(/^/gm, '    | '));
+            return { held, failed: 1 };
         }
     }
-    console.log(`${bad ? 'not ok' : 'ok'} ${basename(file)}: ${good} held, ${bad} failed, ${Date.now() - began} ms`);
-    failed += bad;
-    passed += good;
+    return { held, failed: 0 };
+}
+
+/** All of a file, some at a time: most of their time is waiting. */
+async function holdFile(file) {
+    const began = Date.now();
+    const talks = parse(readFileSync(file, 'utf8'), file).filter(({ name }) => name.includes(options.only));
+    const sum = { held: 0, failed: 0 };
+    const work = async () => {
+        for (let talk; (talk = talks.shift()); ) {
+            const one = await holdAllWays(talk, file);
+
+            sum.held += one.held;
+            sum.failed += one.failed;
+        }
+    };
+
+    await Promise.all(Array.from({ length: WIDTH }, work));
+    console.log(`${sum.failed ? 'not ok' : 'ok'} ${basename(file)}: ${sum.held} held, ${sum.failed} failed, ${Date.now() - began} ms`);
+    passed += sum.held;
+    failed += sum.failed;
 }
 
 try {
-    for (const file of files) await holdFile(file);
-} finally {
-    for (const server of servers.values()) {
-        const exit = await server.stop();
-
-        if (exit.code !== 0) {
-            console.log(`FAILED holdfast ended with ${exit.signal ?? exit.code}`);
-            failed++;
-        }
+    for (const file of files) {
+        await holdFile(file);
+        await stopServers();
     }
+} finally {
+    await stopServers();
+    for (const folder of folders) rmSync(folder, { recursive: true });
 }
 console.log(`${passed} conversations held, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;

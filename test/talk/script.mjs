@@ -34,7 +34,7 @@ function frameOf(rest) {
 
         if (option) Object.assign(frame, Object.fromEntries(Object.entries(option).filter(([, value]) => value !== undefined)));
         else if (/^(text|binary|cont|ping|pong|close)$/.test(word)) frame.name = word;
-        else if (word === 'deflated') frame.deflated = true;
+        else if (word === 'deflated' || word === 'kept') frame[word] = true;
         else if (/^\d+$/.test(word) && frame.name === 'close') frame.code = word;
         else throw new Error(`${word} is no part of a frame`);
     }
@@ -43,10 +43,13 @@ function frameOf(rest) {
 }
 
 const VERBS = [
+    [/^>preface (.*)$/, ([, text]) => ({ verb: 'preface', bytes: bytesOf(text) })],
     [/^>ws (.*)$/, ([, rest]) => ({ verb: 'say frame', frame: frameOf(rest) })],
     [/^>\| ?(.*)$/, ([, text]) => ({ verb: 'say', bytes: bytesOf(text) })],
     [/^>(?: (.*))?$/, ([, text]) => ({ verb: 'say', bytes: Buffer.concat([bytesOf(text ?? ''), Buffer.from('\r\n')]) })],
     [/^<ws (.*)$/, ([, rest]) => ({ verb: 'hear frame', frame: frameOf(rest) })],
+    [/^<later ws (.*)$/, ([, rest]) => ({ verb: 'hear frame later', frame: frameOf(rest) })],
+    [/^<stopped$/, () => ({ verb: 'hear stopped' })],
     [/^<head (\d{3})$/, ([, status]) => ({ verb: 'hear head', status: Number(status), fields: [] })],
     [/^<body(?: (.*))?$/, ([, text]) => ({ verb: 'hear body', pattern: patternOf(text ?? '') })],
     [/^<body-of-head$/, () => ({ verb: 'hear body', toHead: true, pattern: '' })],
@@ -58,7 +61,8 @@ const VERBS = [
     [/^@ (\d+)$/, ([, ms]) => ({ verb: 'wait', ms: Number(ms) })],
     [/^@ on (\w+)$/, ([, name]) => ({ verb: 'use', name })],
     [/^@ websocket (\S+)(?: (.+))?$/, ([, path, extensions]) => ({ verb: 'upgrade', path, extensions })],
-    [/^@ (fin|reset)$/, ([, how]) => ({ verb: how })],
+    [/^@ (fin|reset|pause|resume)$/, ([, how]) => ({ verb: how })],
+    [/^@ signal (SIG\w+)$/, ([, signal]) => ({ verb: 'signal', signal })],
 ];
 
 function stepOf(text) {
@@ -78,7 +82,7 @@ function fieldOf(text) {
     return { name: name.toLowerCase(), pattern: patternOf(value) };
 }
 
-/** All conversations of a file: {name, line, app: [folder, …options], steps}. */
+/** All conversations of a file: {name, line, app: {args: [folder, …options], lines: of a holdfast.toml}, steps}. */
 export function parse(text, file) {
     const talks = [];
     let app = null;
@@ -90,7 +94,8 @@ export function parse(text, file) {
             if (!line || line.startsWith('#')) continue;
             const talk = talks.at(-1);
 
-            if (line.startsWith('% ')) app = line.slice(2).trim().split(/\s+/);
+            if (line.startsWith('% ')) app = { args: line.slice(2).trim().split(/\s+/), lines: [] };
+            else if (line.startsWith('%% ')) app.lines.push(line.slice(3));
             else if (line.startsWith('== ')) talks.push({ name: line.slice(3), line: i + 1, app, steps: [] });
             else if (!talk) throw new Error('a conversation begins with == and its name');
             else if (/^ {2,}\S/.test(line)) talk.steps.at(-1).fields.push(fieldOf(line.trim()));

@@ -905,6 +905,69 @@ TEST(an_answer_may_take_its_time)
     assert_true(slice_ends(peer_heard(&peer), SLICE("5\r\nevent\r\n0\r\n\r\n")));
 }
 
+static void respond_events(enum exchange_body body, uint32_t comment_ms)
+{
+    const struct exchange_response r = {
+        .status = 200, .body = body, .length = 100, .comment_ms = comment_ms};
+
+    assert_int_equal(exchange_respond(now, &r), 0);
+    (void)peer_heard(&peer);
+    peer_forget(&peer);
+}
+
+TEST(a_silent_event_stream_gets_a_comment_where_a_line_may_stand)
+{
+    peer_say(&peer, SLICE(GET));
+    respond_events(EXCHANGE_BODY_STREAM, 5000);
+    loop_advance(loop, 4000);
+    peer_expect(&peer, SLICE_NONE);
+    loop_advance(loop, 2000);
+    peer_expect(&peer, SLICE("2\r\n:\n\r\n"));
+    assert_int_equal(exchange_send(now, SLICE("data: a\n\n")), 0);
+    peer_expect(&peer, SLICE("9\r\ndata: a\n\n\r\n"));
+    loop_advance(loop, 12000);
+    peer_expect(&peer, SLICE("2\r\n:\n\r\n2\r\n:\n\r\n"));
+    assert_int_equal(exchange_push(now, blob_copy(SLICE("data: "))), 0);
+    peer_expect(&peer, SLICE("6\r\ndata: \r\n"));
+    loop_advance(loop, 100000);
+    peer_expect(&peer, SLICE_NONE);
+    assert_int_equal(exchange_account(now).bytes, 15);
+    exchange_end(now);
+}
+
+TEST(no_other_response_gets_one)
+{
+    static const struct {
+        enum exchange_body body;
+        uint32_t comment_ms;
+    } cases[] = {{EXCHANGE_BODY_STREAM, 0}, {EXCHANGE_BODY_LENGTH, 1000}};
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        restart();
+        peer_say(&peer, SLICE(GET));
+        respond_events(cases[i].body, cases[i].comment_ms);
+        loop_advance(loop, 100000);
+        peer_expect(&peer, SLICE_NONE);
+        exchange_abort(now);
+    }
+    restart();
+    peer_say(&peer, SLICE("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    respond_events(EXCHANGE_BODY_STREAM, 1000);
+    loop_advance(loop, 100000);
+    peer_expect(&peer, SLICE_NONE);
+    exchange_end(now);
+}
+
+TEST(a_client_that_does_not_read_gets_no_comments_and_is_cut)
+{
+    peer_say(&peer, SLICE(GET));
+    stream_pause(peer.stream);
+    stream_loopback_limits(peer.stream, 0, 10);
+    respond_events(EXCHANGE_BODY_STREAM, 1000);
+    loop_advance(loop, 62000);
+    expect_told("GET /\nclosed timeout\n");
+}
+
 /* --- the server's end --- */
 
 TEST(draining_closes_idle_connections_and_lets_others_finish)
@@ -1202,6 +1265,9 @@ int main(void)
         FRESH(a_body_that_is_not_pulled_does_not_time_out),
         FRESH(a_client_that_does_not_read_is_cut),
         FRESH(an_answer_may_take_its_time),
+        FRESH(a_silent_event_stream_gets_a_comment_where_a_line_may_stand),
+        FRESH(no_other_response_gets_one),
+        FRESH(a_client_that_does_not_read_gets_no_comments_and_is_cut),
         FRESH(draining_closes_idle_connections_and_lets_others_finish),
         FRESH(closing_tells_exchanges),
         FRESH(connections_are_counted),

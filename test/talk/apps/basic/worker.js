@@ -1,8 +1,12 @@
 // What the conversations talk with: a route for each thing that HTTP and WebSocket can be asked.
 import { DurableObject } from 'cloudflare:workers';
 
-/** A socket that echoes; "close 4001 why" makes it close. */
+/** A socket that echoes; "close 4001 why" makes it close, "flood 100" makes it send so many messages of 64 KiB. */
 function answer(ws, data) {
+    if (typeof data === 'string' && data.startsWith('flood')) {
+        for (let i = Number(data.slice(5)); i > 0; i--) ws.send('x'.repeat(65536));
+        return;
+    }
     if (typeof data === 'string' && data.startsWith('close')) {
         const [, code, reason] = data.split(' ');
 
@@ -67,7 +71,58 @@ function stream(...parts) {
     });
 }
 
+/** Whether a client of /watched is there, and what its stream and its request heard when it left. */
+const watched = { streams: 0, cancelled: 0, aborted: 0 };
+
+function watch(request) {
+    const tick = (controller) => controller.enqueue(new TextEncoder().encode('data: here\n\n'));
+
+    watched.streams++;
+    request.signal.addEventListener('abort', () => watched.aborted++);
+    return events(new ReadableStream({ start: tick, cancel: () => void watched.cancelled++ }));
+}
+
+/** Fills a client that does not read, until it is told to wait. */
+function endless() {
+    const piece = new Uint8Array(65536).fill(120);
+
+    watched.pulled = 0;
+    return new Response(new ReadableStream({
+        pull(controller) {
+            watched.pulled += piece.length;
+            controller.enqueue(piece);
+        },
+    }));
+}
+
+/** Events one by one, with pauses of so many milliseconds; then silence. */
+function silence(parts, headers) {
+    const encoder = new TextEncoder();
+
+    return events(new ReadableStream({
+        async start(controller) {
+            for (const part of parts) {
+                controller.enqueue(encoder.encode(part));
+                await new Promise((resolve) => setTimeout(resolve, 50));
+            }
+        },
+    }), headers);
+}
+
+const events = (body, headers) => new Response(body, { headers: { 'content-type': 'text/event-stream', ...headers } });
+
 const routes = {
+    '/client': (request) => new Response(request.headers.get('cf-connecting-ip')),
+    '/watch': watch,
+    '/watched': () => Response.json(watched),
+    '/endless': endless,
+    '/silent': () => silence(['data: one\n\n']),
+    '/silent-in-a-line': () => silence(['data: o', 'ne']),
+    '/silent-in-a-break': () => silence(['data: one\r']),
+    '/silent-from-the-start': () => silence([]),
+    '/silent-and-encoded': () => silence(['data: one\n\n'], { 'content-encoding': 'x-mine' }),
+    '/silent-text': () => silence(['one\n'], { 'content-type': 'text/plain' }),
+    '/resume': (request) => events(stream(`id: 8\ndata: after ${request.headers.get('last-event-id')}\n\n`)),
     '/': () => new Response('hello'),
     '/echo': (request) => new Response(request.body),
     '/size': async (request) => new Response(`${(await request.arrayBuffer()).byteLength} bytes`),
