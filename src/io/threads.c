@@ -59,6 +59,7 @@ static void split(const struct thread *own)
     descriptors_split(keep, n);
 }
 
+/* Mails that are on their way find whom they are for: memory goes with the loops, after them. */
 static void leave_in_turn(struct threads *t, unsigned own)
 {
     (void)pthread_barrier_wait(&t->rest);
@@ -67,6 +68,8 @@ static void leave_in_turn(struct threads *t, unsigned own)
             t->leave(t->arg, i);
         (void)pthread_barrier_wait(&t->rest);
     }
+    mailbox__deliver(loop__mailbox(t->list[own].loop));
+    (void)pthread_barrier_wait(&t->rest);
 }
 
 static void wait_for(sem_t *s)

@@ -29,9 +29,9 @@ void threads_call(struct threads *t, unsigned i, void (*call)(void *arg), void *
 void threads_run(struct threads *t);
 /*
  * Stops the loops; when all rest, calls leave(arg, i) on the thread of each, one after another, 0
- * last; then frees the loops but the first. Mails that are on their way are delivered by then, or
- * by loop_free() of the first; they must not post others. From the first loop's thread, outside
- * loop_run(). NULL is nothing.
+ * last; then frees the loops but the first. Mails that are on their way then are delivered before
+ * any memory goes, and must not post others. From the first loop's thread, outside loop_run(). NULL
+ * is nothing.
  */
 void threads_end(struct threads *take_t, void (*leave)(void *arg, unsigned i), void *arg);
 
