@@ -55,10 +55,6 @@ export function drain(ms, now) {
   else host.setTimeout(() => draining && leave(), ms);
 }
 
-export function stats(token) {
-  link.stats(token, JSON.stringify({ ...native.module.memory(), events: link.open() }));
-}
-
 /** A turn was ended by the CPU limit; trace is where it was. */
 export function overran(trace) {
   const where = backtraceText(trace);

@@ -506,18 +506,6 @@ static JSValueRef log_line(const struct js_args *a)
     return put(a, ipc_put_log(first_link(a), 0, 0, &m));
 }
 
-/* stats(token, json) */
-static JSValueRef stats(const struct js_args *a)
-{
-    CLEANUP(js_text_done) struct js_text json = {0};
-    struct ipc_stats m = {0};
-
-    if (!js_arg_u32(a, 0, &m.token) || !js_arg_text(a, 1, &json))
-        return NULL;
-    m.json = json.s;
-    return put(a, ipc_put_stats(first_link(a), 0, 0, &m));
-}
-
 /* ack(seq): event seq is finished. */
 static JSValueRef ack(const struct js_args *a)
 {
@@ -577,7 +565,6 @@ const struct js_native api_link_natives[] = {
     {"open", 0, open_events},
     {"idle", 0, idle},
     {"log", 3, log_line},
-    {"stats", 2, stats},
     {"ack", 1, ack},
     {"event", 1, event},
     {"as", 1, as_actor},

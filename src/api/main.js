@@ -77,6 +77,5 @@ export const hooks = {
   timer: timers.timer,
   settle: () => settle() || life.rest(quiet() && durable.asleep()),
   drain: life.drain,
-  stats: life.stats,
   overran: life.overran,
 };

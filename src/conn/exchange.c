@@ -244,24 +244,6 @@ static int put_start(struct connection *c, unsigned status, struct slice reason,
     return has_date ? 0 : http1_put_field(out, SLICE("Date"), loop_http_date(c->server->loop));
 }
 
-int exchange_inform(struct exchange *x, uint16_t status, struct slice fields)
-{
-    struct buf *out = &x->connection->server->scratch;
-    bool has_date;
-    int r;
-
-    if (status < 102 || status > 199 || x->is_responded)
-        return -ERR_SYNTAX;
-    if (x->minor == 0)
-        return 0;
-    buf_clear(out);
-    if ((r = http1_put_status(out, status, SLICE_NONE)) < 0 ||
-        (r = put_fields(out, status, fields, &has_date)) < 0 || (r = http1_put_end(out)) < 0)
-        return r;
-    put(x->connection, buf_slice(out));
-    return 0;
-}
-
 /* How the body of a response is marked off (RFC 9112 6.1, 6.3). */
 struct framing {
     bool is_bodiless;

@@ -119,8 +119,6 @@ struct exchange_response {
  * not a token), -ERR_SYNTAX: bad status or reason; nothing was sent then. With EXCHANGE_BODY_NONE
  * the exchange still needs its exchange_end(). */
 int exchange_respond(struct exchange *x, const struct exchange_response *r);
-/* An interim response, 103 (or 102): fields as above. Nothing for HTTP/1.0 clients. */
-int exchange_inform(struct exchange *x, uint16_t status, struct slice fields);
 /* Queues a copy of body bytes after exchange_respond(). Swallowed when the response can have no
  * body (HEAD, 204, 304). -ERR_SLOW_CONSUMER over out_bytes, nothing queued; -ERR_HTTP_FRAMING more
  * than the length that was promised. */

@@ -306,8 +306,3 @@ bool http1_client_is_held(const struct http1_client *c)
 {
     return c->kept.n > 0;
 }
-
-size_t http1_client_pending(const struct http1_client *c)
-{
-    return c->pending;
-}

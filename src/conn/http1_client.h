@@ -62,8 +62,6 @@ bool http1_client_is_sent(const struct http1_client *c);
 bool http1_client_has_heard(const struct http1_client *c);
 /* Bytes of the response wait for credit. */
 bool http1_client_is_held(const struct http1_client *c);
-/* Bytes of the request that wait for the server. */
-size_t http1_client_pending(const struct http1_client *c);
 
 /* From inside answered() with 101: the stream, paused, is the caller's, the client is closed.
  * ret_early: bytes behind the head, valid until the fact returns. */

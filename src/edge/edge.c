@@ -270,17 +270,6 @@ int edge_reload(struct edge *e, const struct app_config *app, struct err_note *n
     return 0;
 }
 
-int edge_broken(struct edge *e, const char *app, struct slice text)
-{
-    const int i = find_app(e, app);
-
-    assert(e->index == 0);
-    if (i < 0)
-        return i;
-    fleet_broken(e->fleet, (unsigned)i, text);
-    return 0;
-}
-
 /* --- the end --- */
 
 enum {

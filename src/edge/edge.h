@@ -389,10 +389,6 @@ void edge_certify(struct edge *e, size_t nth, const struct tls_certificate *cert
  */
 int edge_reload(struct edge *e, const struct app_config *app, struct err_note *note);
 
-/* The application cannot even be built: answer requests with this text until the next reload (dev).
- * On edge 0's loop; the running worker is drained. */
-int edge_broken(struct edge *e, const char *app, struct slice text);
-
 /*
  * Stops accepting; idle connections close, others after their response. goodbye_ms later clients
  * hear 1001 (going away) on their WebSockets and workers are drained: requests have limits.drain_ms

@@ -886,18 +886,6 @@ void fleet_reload(struct fleet *f, unsigned app, const struct app_config *config
         spawn(c);
 }
 
-void fleet_broken(struct fleet *f, unsigned app, struct slice text)
-{
-    struct crew *c = &f->crews[app];
-
-    discard_next(c);
-    c->broken = true;
-    order_all(c, (struct order){.kind = ORDER_BROKEN}, text);
-    if (c->serving)
-        drain(c->serving, c->settings->config.limits.drain_ms);
-    show(c);
-}
-
 static void stop_crew(struct crew *c, bool at_once)
 {
     struct list *it, *tmp;

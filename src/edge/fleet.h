@@ -43,9 +43,8 @@ const struct fleet_view *fleet_view(const struct fleet *f, unsigned app);
 /* A report's delivery: on edge 0's loop. */
 void fleet_hear(struct fleet *f, const struct report *r);
 
-/* As edge_reload, edge_broken. */
+/* As edge_reload. */
 void fleet_reload(struct fleet *f, unsigned app, const struct app_config *c);
-void fleet_broken(struct fleet *f, unsigned app, struct slice text);
 /* No process is started any more; those that live are drained, or killed when at_once. */
 void fleet_stop(struct fleet *f, bool at_once);
 /* Processes that are not gone. */

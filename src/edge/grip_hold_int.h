@@ -191,7 +191,6 @@ extern const struct subscriber_ops grip_stream__facts;
  * -ERR_ORIGIN_BAD: one cannot be. */
 int grip_link__set(struct grip_hold *h, const struct grip_instruct *g,
                    const struct grip_place *place, struct slice base);
-bool grip_link__has_next(const struct grip_hold *h);
 /* Fetches the next link as soon as it may be. Nothing when there is none, or it is on its way. */
 void grip_link__fetch(struct grip_hold *h);
 /* The time until the next fetch begins anew. */

@@ -35,13 +35,6 @@ static void set_state(struct hold *h, enum hold_state to)
     ++*state_gauge(h);
 }
 
-const char *hold_state_name(enum hold_state s)
-{
-    static const char *const names[] = {"pending", "open", "closing", "left", "over"};
-
-    return names[s];
-}
-
 static struct edge *edge_of(const struct hold *h)
 {
     return h->app->edge;

@@ -107,7 +107,4 @@ bool hold_settle(struct hold *h);
  * together. (proxy.c) */
 void hold_join(struct hold *a, struct hold *b);
 
-/* Name of a state for logs. */
-const char *hold_state_name(enum hold_state s);
-
 #endif

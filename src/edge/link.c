@@ -59,11 +59,6 @@ struct buf *link_out(struct link *l)
     return &l->out;
 }
 
-void link_push(struct link *l, const struct blob *frame)
-{
-    (void)buf_add(link_out(l), blob_slice(frame));
-}
-
 void link_push_large(struct link *l, struct blob *take_frame)
 {
     (void)link_out(l);
@@ -156,11 +151,6 @@ static int on_ack(struct link *l, const struct ipc_frame *f, const struct ipc_ac
     return delivery_ack(l, f, m->ranges);
 }
 
-static int on_stats(struct link *l, const struct ipc_frame *f, const struct ipc_stats *m)
-{
-    return link_bad(l, "not asked for", f);
-}
-
 static int on_actor_state(struct link *l, const struct ipc_frame *f,
                           const struct ipc_actor_state *m)
 {
@@ -235,7 +225,6 @@ static int dispatch(struct link *l, const struct ipc_frame *f)
         HEARD(EXITING, exiting, on_exiting)
         HEARD(IDLE, idle, on_idle)
         HEARD(LOG, log, on_log)
-        HEARD(STATS, stats, on_stats)
         HEARD(FETCH, fetch, on_fetch)
         HEARD(RESPONSE, response, on_response)
         HEARD(HANDOFF, handoff, inbound_handoff)

@@ -50,8 +50,6 @@ void link_free(struct link *l);
 /* Where to ipc_put_x() a frame; it leaves in this tick. Frames that do not fit (more than
  * IPC_PAYLOAD_MAX) are the caller's to prevent. */
 struct buf *link_out(struct link *l);
-/* A whole frame, made elsewhere. */
-void link_push(struct link *l, const struct blob *frame);
 /* A frame that is larger than what is worth copying goes without. */
 void link_push_large(struct link *l, struct blob *take_frame);
 

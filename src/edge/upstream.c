@@ -789,8 +789,3 @@ void upstreams_free(struct upstreams *u)
     if (--u->n_calls == 0)
         mem_free(u);
 }
-
-unsigned upstreams_calls(const struct upstreams *u)
-{
-    return u->n_calls;
-}

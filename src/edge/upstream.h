@@ -116,7 +116,5 @@ struct upstreams *upstreams_new(struct app *a);
 void upstreams_free(struct upstreams *u);
 /* The settings are new: connections of before are not used again. */
 void upstreams_reset(struct upstreams *u);
-/* Calls under way, for a gauge. */
-unsigned upstreams_calls(const struct upstreams *u);
 
 #endif

@@ -39,7 +39,10 @@ static void succeed(struct zeromq *z, struct tnet id, struct slice value)
     CLEANUP(buf_done) struct buf more = {.max = ZEROMQ_REPLY_MAX};
 
     (void)tnet_put_string(&more, SLICE("value"));
-    (void)buf_add(&more, value.n ? value : SLICE("0:~"));
+    if (value.n)
+        (void)buf_add(&more, value);
+    else
+        (void)tnet_put_null(&more);
     reply(z, id, true, buf_slice(&more));
 }
 

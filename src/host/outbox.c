@@ -142,11 +142,6 @@ void outbox_release(struct outbox *o)
         put_acks(o);
 }
 
-bool outbox_is_empty(const struct outbox *o)
-{
-    return o->frames.n == 0 && o->n_acks == 0;
-}
-
 size_t outbox_pending(const struct outbox *o)
 {
     return o->queue.n - o->sent;

@@ -47,8 +47,6 @@ void outbox_discard(struct outbox *o);
 /* The batch is committed: what is left of it goes to the queue. */
 void outbox_release(struct outbox *o);
 
-/* The batch holds nothing. */
-bool outbox_is_empty(const struct outbox *o);
 /* Bytes in the queue. */
 size_t outbox_pending(const struct outbox *o);
 /* Writes what the socket takes now: bytes that still wait, or -ERR_RESET. */

@@ -123,14 +123,6 @@ static int on_drain(struct host *h, struct endpoint *e, const struct ipc_frame *
     return 0;
 }
 
-static int on_stats_want(struct host *h, struct endpoint *e, const struct ipc_frame *f)
-{
-    ROW(stats_want)
-    begin(h, 0);
-    CALL(stats, NUM(m.token));
-    return 0;
-}
-
 static int on_request(struct host *h, struct endpoint *e, const struct ipc_frame *f)
 {
     ROW(request)
@@ -310,8 +302,6 @@ int host__turn(struct host *h, struct endpoint *e, const struct ipc_frame *f)
         return on_start(h, e, f);
     case IPC_DRAIN:
         return on_drain(h, e, f);
-    case IPC_STATS_WANT:
-        return on_stats_want(h, e, f);
     case IPC_REQUEST:
         return on_request(h, e, f);
     case IPC_RESPONSE:

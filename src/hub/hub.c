@@ -605,12 +605,6 @@ struct hub *hub_new(const struct hub_options *o, const struct hub_ops *ops, void
     return h;
 }
 
-void hub_configure(struct hub *h, const struct hub_options *o)
-{
-    h->options = *o;
-    h->history.limits = limits_of(o);
-}
-
 static void end_channel(struct channel *c)
 {
     while (!list_empty(&c->subs)) {

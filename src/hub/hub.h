@@ -84,8 +84,6 @@ struct hub_stats {
 struct hub *hub_new(const struct hub_options *o, const struct hub_ops *ops, void *arg);
 /* Subs need not be gone; they are subscribed to nothing then. NULL is nothing. */
 void hub_free(struct hub *h);
-/* Other limits from now on; what is too much of the history goes at the next message. */
-void hub_configure(struct hub *h, const struct hub_options *o);
 struct hub_stats hub_stats(const struct hub *h);
 
 /* s hears what is published from now on. s->channel is NULL before. */

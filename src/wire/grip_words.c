@@ -18,11 +18,6 @@ enum grip_filter grip_filter_of(struct slice name)
     return GRIP_FILTER_UNKNOWN;
 }
 
-const char *grip_filter_name(enum grip_filter filter)
-{
-    return filter_names[filter];
-}
-
 const struct slice *grip_pair_find(const struct grip_pair *pairs, size_t n, struct slice name)
 {
     for (size_t i = 0; i < n; i++) {

@@ -37,8 +37,6 @@ struct grip_filters {
 
 /* GRIP_FILTER_UNKNOWN for a name that is none. */
 enum grip_filter grip_filter_of(struct slice name);
-/* "skip-self"…; "" for unknown. */
-const char *grip_filter_name(enum grip_filter filter);
 static inline bool grip_filter_changes(enum grip_filter filter)
 {
     return filter >= GRIP_FILTER_BUILD_ID;

@@ -157,8 +157,6 @@ int http1_put_field(struct buf *out, struct slice name, struct slice value);
 int http1_put_number(struct buf *out, struct slice name, uint64_t value);
 /* The empty line. */
 int http1_put_end(struct buf *out);
-/* A whole chunk; empty bytes append nothing (an empty chunk would end the body). */
-int http1_put_chunk(struct buf *out, struct slice bytes);
 /* The two halves around a chunk's bytes, for those who queue the bytes themselves: writes the size
  * line to ret (at most HTTP1_CHUNK_HEAD bytes) and returns its length; behind the bytes goes CRLF.
  */

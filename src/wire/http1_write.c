@@ -155,12 +155,3 @@ size_t http1_chunk_head(uint64_t n, char ret[HTTP1_CHUNK_HEAD])
     memcpy(ret, text, (size_t)len);
     return (size_t)len;
 }
-
-int http1_put_chunk(struct buf *out, struct slice bytes)
-{
-    char head[HTTP1_CHUNK_HEAD];
-
-    if (bytes.n == 0)
-        return 0;
-    return PUT(out, slice_make(head, http1_chunk_head(bytes.n, head)), bytes, SLICE("\r\n"));
-}

@@ -8,14 +8,14 @@
  *
  * Contract of the worker:
  *   - `begun[link]` is set to the seq of an event before the turn of that event starts. Events of
- * one link begin in the order in which they came, so every event up to begun[link] has begun.
+ *     one link begin in the order in which they came, so every event up to begun[link] has begun.
  *   - `event` is the seq of the event that the running turn belongs to: the event itself, or, where
  *     it is known, the event whose continuation runs. 0 when that is nobody.
  *   - `turn` is odd while a turn runs and even between turns; it grows by one at either end, so
- * that an odd value seen twice is one turn that is still running.
- *   - `heap_bytes` is what the engine says it holds, whenever the worker happens to know it; 0:
- * unknown. All stores are relaxed except `turn`, which is released: a value of `turn` that was
- * acquired comes with the `event` of that turn.
+ *     that an odd value seen twice is one turn that is still running.
+ *
+ * All stores are relaxed except `turn`, which is released: a value of `turn` that was acquired
+ * comes with the `event` of that turn.
  */
 #ifndef WIRE_PULSE_H
 #define WIRE_PULSE_H
@@ -38,7 +38,6 @@ struct pulse {
     uint32_t links;   /* how many links the worker has, written by the gateway */
     _Atomic uint64_t turn;
     _Atomic uint64_t event;
-    _Atomic uint64_t heap_bytes;
     _Atomic uint64_t begun[PULSE_LINKS];
 };
 

@@ -166,12 +166,3 @@ int woh_put(struct buf *out, enum woh_type type, struct slice content)
     buf_commit(out, woh_size(type, content.n));
     return 0;
 }
-
-int woh_put_close(struct buf *out, unsigned code, struct slice reason)
-{
-    uint8_t content[WS_CONTROL_MAX] = {(uint8_t)(code >> 8), (uint8_t)code};
-    const size_t n = utf8_clip(reason, WS_REASON_MAX);
-
-    (void)add(content + 2, slice_sub(reason, 0, n));
-    return woh_put(out, WOH_CLOSE, slice_make(content, code ? 2 + n : 0));
-}

@@ -49,9 +49,6 @@ size_t woh_size(enum woh_type type, size_t n);
 /* Appends an event; without content it is its bare line. -ERR_TOO_LARGE. */
 int woh_put(struct buf *out, enum woh_type type, struct slice content);
 
-/* A CLOSE's content: 2 bytes code, then the reason (at most 123 bytes; longer is cut at a
- * character). Code 0 (a close frame without one) writes a bare CLOSE. */
-int woh_put_close(struct buf *out, unsigned code, struct slice reason);
 /*
  * What to send for a CLOSE of the origin: its code, or 1000 where it names none, or one that may
  * not stand in a close frame; reason cut to what fits one, "" when it is no UTF-8. Borrows from

@@ -566,15 +566,6 @@ TEST(a_head_that_cannot_be_sent_is_refused_whole)
     peer_expect(&peer, SLICE(HELLO));
 }
 
-TEST(interim_responses_come_before)
-{
-    peer_say(&peer, SLICE(GET));
-    assert_int_equal(exchange_inform(now, 103, SLICE("Link: </a>\n")), 0);
-    assert_int_equal(exchange_inform(now, 100, SLICE_NONE), -ERR_SYNTAX);
-    answer_hello(now);
-    peer_expect(&peer, SLICE("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" HELLO));
-}
-
 TEST(what_was_taken_is_told_as_it_leaves_and_all_of_it)
 {
     struct blob *part = blob_new(50000);
@@ -1242,7 +1233,6 @@ int main(void)
         FRESH(statuses_without_a_body_have_none),
         FRESH(the_framing_is_ours_whatever_the_layer_above_says),
         FRESH(a_head_that_cannot_be_sent_is_refused_whole),
-        FRESH(interim_responses_come_before),
         FRESH(what_was_taken_is_told_as_it_leaves_and_all_of_it),
         FRESH(the_queue_toward_a_client_is_bounded),
         FRESH(a_chunk_has_its_end_before_there_is_another),

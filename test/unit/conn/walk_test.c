@@ -393,7 +393,9 @@ static void ask(void)
         while (at < r->body) {
             const struct slice part = slice_sub(blob_slice(b), at, 1 + pick(2000));
 
-            (void)http1_put_chunk(&out, part);
+            (void)buf_addf(&out, "%zx\r\n", part.n);
+            (void)buf_add(&out, part);
+            (void)buf_add(&out, SLICE("\r\n"));
             at += part.n;
         }
         (void)buf_add(&out, HTTP1_LAST_CHUNK);

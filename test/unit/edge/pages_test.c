@@ -18,6 +18,16 @@ static int teardown(void **state)
     return 0;
 }
 
+static size_t count(struct slice text, struct slice line)
+{
+    struct slice one;
+    size_t n = 0;
+
+    while (slice_split(&text, '\n', &one))
+        n += slice_eq(one, line);
+    return n;
+}
+
 static void get_control(const char *target)
 {
     lab.door = doors_open(lab.edge, EDGE_CONTROL);
@@ -31,6 +41,18 @@ TEST(metrics_are_prometheus_text)
     assert_true(client_heard(&client, "text/plain; version=0.0.4"));
     assert_true(client_heard(&client, "# TYPE holdfast_holds gauge\n"));
     assert_true(client_heard(&client, "holdfast_requests_total{to=\"gateway\"} 1\n"));
+}
+
+/* A second HELP or TYPE for a name is an error for who reads them. */
+TEST(metrics_of_one_name_stand_together)
+{
+    struct slice page, line;
+
+    get_control("/metrics");
+    page = peer_heard(&client);
+    for (struct slice rest = page; slice_split(&rest, '\n', &line);)
+        if (slice_starts(line, SLICE("# TYPE ")))
+            assert_int_equal(count(page, line), 1);
 }
 
 TEST(applications_have_numbers_of_their_own)
@@ -114,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(metrics_are_prometheus_text),
+        T(metrics_of_one_name_stand_together),
         T(applications_have_numbers_of_their_own),
         T(a_client_that_does_not_wait_for_the_metrics_is_no_trouble),
         T(health_and_readiness),

@@ -54,7 +54,6 @@ TEST(outbox_puts_acks_behind_the_frames_and_merges_ranges)
     put(&o, 5, 2);
     outbox_release(&o);
     expect_queue(&o, "close 1, close 2, ack 7+2 3+1");
-    assert_true(outbox_is_empty(&o));
     outbox_done(&o);
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "js/native.h"
-#include "js/promise.h"
 #include "lib/test.h"
 
 static struct js_vm *vm;
@@ -210,23 +209,6 @@ TEST(handles_free_their_body_once_when_closed_or_forgotten)
     assert_true(freed > 900);
 }
 
-TEST(deferreds_settle_from_c)
-{
-    struct js_deferred d;
-    JSValueRef promise = js_deferred_init(&d, vm);
-    JSValueRef watch =
-        value("globalThis.got = ''; (p) => { p.then((v) => { got += v }, (e) => { got += e }) }");
-
-    assert_int_equal(js_call(vm, watch, 1, &promise, NULL, NULL), 0);
-    js_deferred_resolve(&d, js_string(js_cx(vm), SLICE("yes ")));
-    expect_text(value("got"), "yes ");
-    promise = js_deferred_init(&d, vm);
-    assert_int_equal(js_call(vm, watch, 1, &promise, NULL, NULL), 0);
-    js_deferred_reject(&d, "TypeError", "no");
-    expect_text(value("got"), "yes TypeError: no");
-    js_deferred_done(&d);
-}
-
 static int set_up(void **state)
 {
     vm = js_vm_new();
@@ -255,7 +237,6 @@ int main(void)
         CASE(natives_check_their_arguments),
         CASE(natives_throw_what_the_error_maker_makes),
         CASE(handles_free_their_body_once_when_closed_or_forgotten),
-        CASE(deferreds_settle_from_c),
     };
 
     /* cmocka takes the signals by which the engine interrupts its compiled code. */

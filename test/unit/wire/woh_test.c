@@ -118,25 +118,6 @@ TEST(events_are_written_in_the_shortest_form)
     expect_put(WOH_DISCONNECT, SLICE_NONE, SLICE("DISCONNECT\r\n"));
 }
 
-TEST(close_carries_code_and_reason)
-{
-    struct buf out;
-    uint8_t long_reason[200];
-
-    buf_init(&out, 400);
-    assert_int_equal(woh_put_close(&out, 1001, SLICE("bye")), 0);
-    assert_true(slice_eq(buf_slice(&out), SLICE("CLOSE 5\r\n\x03\xe9"
-                                                "bye\r\n")));
-    buf_clear(&out);
-    assert_int_equal(woh_put_close(&out, 0, SLICE("bye")), 0);
-    assert_true(slice_eq(buf_slice(&out), SLICE("CLOSE\r\n")));
-    buf_clear(&out);
-    memset(long_reason, 'x', sizeof(long_reason));
-    assert_int_equal(woh_put_close(&out, 3000, slice_make(long_reason, 200)), 0);
-    assert_true(slice_starts(buf_slice(&out), SLICE("CLOSE 7d\r\n")));
-    buf_done(&out);
-}
-
 static void expect_close(struct slice content, unsigned want_code, const char *want_reason)
 {
     unsigned code;
@@ -170,7 +151,6 @@ int main(void)
         cmocka_unit_test(content_that_is_cut_is_taken_as_it_is),
         cmocka_unit_test(a_malformed_first_line_makes_the_body_invalid),
         cmocka_unit_test(events_are_written_in_the_shortest_form),
-        cmocka_unit_test(close_carries_code_and_reason),
         cmocka_unit_test(codes_that_no_close_frame_may_carry_become_1000),
     };
 
