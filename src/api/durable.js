@@ -18,7 +18,8 @@ const NO_JURISDICTION = 'Jurisdiction restrictions are not implemented in worker
 
 // --- the application ------------------------------------------------------------------------------------------------------------
 
-const classes = new Map(); // by name: {name, key, sqlite, exports}: exports[name] is the class once the module has been evaluated
+// By name: {name, key, mac, sqlite, exports}. mac makes ids of the key; exports[name] is the class once the module has been evaluated.
+const classes = new Map();
 
 /**
  * The application is known: config (START), what its module will export, its env, and what ctx.exports is. Before its
@@ -30,8 +31,9 @@ export function setup(config, exports, env, loops = {}) {
   world.exports = loops;
   if (idle > 0) world.idleMs = idle;
   native.storage.configure(sync === 'normal', limits?.key ?? 0, limits?.value ?? 0, limits?.database ?? 0);
-  for (const { name, key, sqlite } of rows ?? []) {
-    classes.set(name, { name, key: key ?? `${config.name}-${name}`, sqlite: sqlite !== false, exports });
+  for (const { name, key: given, sqlite } of rows ?? []) {
+    const key = given ?? `${config.name}-${name}`;
+    classes.set(name, { name, key, mac: native.durable.key(key), sqlite: sqlite !== false, exports });
   }
   reportAlarms();
 }

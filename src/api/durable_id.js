@@ -37,13 +37,13 @@ finish(DurableObjectId);
 export { rowOf, isId };
 
 export const makeId = (row, hex, name) => new DurableObjectId(internal, row, hex, name);
-export const randomId = (row) => makeId(row, native.durable.randomId(row.key));
-export const namedId = (row, name) => makeId(row, native.durable.namedId(row.key, name), name);
+export const randomId = (row) => makeId(row, native.durable.randomId(row.mac));
+export const namedId = (row, name) => makeId(row, native.durable.namedId(row.mac, name), name);
 
 /** From 64 hex digits. */
 export function parsedId(row, text) {
   const hex = text.toLowerCase();
   if (!/^[0-9a-f]{64}$/.test(hex)) throw new TypeError('Invalid Durable Object ID: must be 64 hex digits');
-  if (!native.durable.checkId(row.key, hex)) throw new TypeError('Durable Object ID is not valid for this namespace.');
+  if (!native.durable.checkId(row.mac, hex)) throw new TypeError('Durable Object ID is not valid for this namespace.');
   return makeId(row, hex);
 }
