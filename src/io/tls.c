@@ -1,13 +1,13 @@
 /*
- * One stream kind over a socket. The SSL object never touches the descriptor: it reads from `in`
- * and writes to `out`, memory of struct tls that is empty again when a call into it returns.
+ * One stream kind over a socket. The library's SSL makes the handshake and is freed with it; what
+ * follows are records (tls_records.h). Neither touches the descriptor: both read from `in` and
+ * write to `out`, memory of struct tls that is empty again when a call into them returns.
  *
- *   read    recv → in → SSL_read until it wants more → the loop's buffer → the owner
- *   write   queue → SSL_write → out → send; what the kernel refuses waits in the connection's
- * `kept`
+ *   read    recv → in → records → the loop's buffer → the owner; half a record waits in `half`
+ *   write   queue → records → out → send; what the kernel refuses waits in `kept`
  *
  * `in` is smaller than the loop's buffer, and no record grows when it is opened: one read always
- * takes all of it, so nothing but the library's own half record is ever left over.
+ * takes all of it.
  *
  * A connection that is not through its handshake stands in tls.shaking, oldest first: one timer for
  * all of them.
@@ -26,14 +26,14 @@
 #include "io/io_int.h"
 #include "io/stream_int.h"
 #include "io/tls_int.h"
+#include "io/tls_records.h"
 
 enum {
     IN_BYTES = 32 * 1024,
-    PLAIN_BYTES = 16 * 1024, /* one record */
-    BATCH = 48 * 1024,       /* ciphertext of one send */
-    OUT_MAX = 1 << 20,       /* a handshake's longest flight is far below */
-    KEPT_MAX = 256 * 1024,   /* BATCH, and what a peer makes us say without reading it */
-    ROUNDS = 8,              /* reads of one tick that bring nothing to tell */
+    BATCH = 48 * 1024,     /* ciphertext of one send */
+    OUT_MAX = 1 << 20,     /* a handshake's longest flight is far below */
+    KEPT_MAX = 256 * 1024, /* BATCH, and what a peer makes us say without reading it */
+    ROUNDS = 8,            /* reads of one tick that bring nothing to tell */
     HANDSHAKE_MS = 10 * 1000,
 };
 
@@ -53,6 +53,7 @@ struct tls {
     BIO *bio; /* of all connections */
     struct tls_certs *certs;
     struct tls_tickets tickets;
+    struct tls_aeads aeads;
     const struct tls_ops *ops;
     void *arg;
     struct tls_stats stats;
@@ -62,19 +63,20 @@ struct tls {
     uint32_t refs;     /* connections, and the owner */
     struct slice in;   /* ciphertext that was read and not yet taken */
     struct buf out;    /* ciphertext to send */
-    uint8_t *in_bytes; /* IN_BYTES, then PLAIN_BYTES */
-    uint8_t *plain;
+    uint8_t *in_bytes; /* IN_BYTES, behind TLS_RECORD_MAX for what came before */
 };
 
 struct tls_conn {
     struct stream stream; /* first: the memory is its */
     struct tls *tls;
-    SSL *ssl;
+    SSL *ssl; /* NULL: the handshake is done */
+    struct tls_records records;
+    struct blob *half;            /* the beginning of a record, or NULL */
     struct stream_origin *origin; /* NULL: the kernel knows */
     struct buf kept;              /* ciphertext that the kernel did not take */
     struct list shaking;          /* detached: the handshake is done, or failed */
     int64_t deadline;
-    bool is_up;
+    bool is_resumed;
     bool has_ended; /* close_notify came, behind bytes that were handed up first */
     bool is_broken; /* the same for an error */
     bool shuts;     /* shutdown() when `kept` is gone */
@@ -230,71 +232,95 @@ static void answer_plain(struct tls *t)
                                  "This port speaks HTTPS; ask it with https://"));
 }
 
-/* The library gave up; what it told the peer (an alert) still goes. */
-static ssize_t fail(struct tls_conn *c)
+/* What the peer is told about it still goes. */
+static void fail(struct tls_conn *c, const char *why)
+{
+    c->is_broken = true;
+    (void)ship(c);
+    tell_failed(c, why);
+}
+
+static void fail_handshake(struct tls_conn *c)
 {
     char why[128];
 
     if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST)
         answer_plain(c->tls);
     tls_explain(why, sizeof(why));
-    (void)ship(c);
-    tell_failed(c, why);
-    return -EPROTO;
+    fail(c, why);
 }
 
 static void up(struct tls_conn *c)
 {
-    c->is_up = true;
-    unshake(c);
+    if (!tls_records_start(&c->records, c->ssl)) {
+        fail(c, "the library's state cannot be taken over");
+        return;
+    }
+    c->is_resumed = SSL_session_reused(c->ssl) == 1;
     c->tls->stats.handshakes++;
-    c->tls->stats.resumed += SSL_session_reused(c->ssl) == 1;
-    SSL_certs_clear(c->ssl); /* said; a thousand idle connections need no thousand lists of it */
+    c->tls->stats.resumed += c->is_resumed;
+    unshake(c);
+    SSL_free(c->ssl);
+    c->ssl = NULL;
     stream__writable(&c->stream);
+}
+
+static void shake_on(struct tls_conn *c)
+{
+    int r;
+
+    ERR_clear_error();
+    r = SSL_do_handshake(c->ssl);
+    if (r == 1)
+        up(c);
+    else if (SSL_get_error(c->ssl, r) != SSL_ERROR_WANT_READ)
+        fail_handshake(c);
 }
 
 /* --- reading --- */
 
-/* All that `in` opens to. Bytes; 0: nothing yet; has_ended and is_broken say what is behind it. */
-static ssize_t open_records(struct tls_conn *c, uint8_t *p, size_t n)
+static void fail_record(struct tls_conn *c, bool is_theirs)
 {
-    size_t all = 0, got;
+    char why[128];
+
+    (void)snprintf(why, sizeof(why), "%s%s", is_theirs ? "the peer's alert: " : "",
+                   SSL_alert_desc_string_long(c->records.alert));
+    fail(c, why);
+}
+
+/* All that `in` opens to. Bytes, perhaps none; has_ended and is_broken say what is behind them. */
+static size_t open_records(struct tls_conn *c, uint8_t *p)
+{
+    struct tls *t = c->tls;
+    size_t all = 0, n;
 
     for (;;) {
-        ERR_clear_error();
-        if (all < n && SSL_read_ex(c->ssl, p + all, n - all, &got) == 1) {
-            all += got;
+        const enum tls_record what =
+            tls_records_open(&c->records, &t->aeads, &t->in, p + all, &n, &t->out);
+
+        if (what == TLS_RECORD_DATA)
+            all += n;
+        if (what == TLS_RECORD_DATA || what == TLS_RECORD_QUIET)
             continue;
-        }
-        switch (SSL_get_error(c->ssl, 0)) {
-        case SSL_ERROR_WANT_READ:
-            break;
-        case SSL_ERROR_ZERO_RETURN:
+        if (what == TLS_RECORD_END)
             c->has_ended = true;
-            break;
-        default:
-            c->is_broken = true;
-            (void)fail(c);
-            break;
-        }
-        return (ssize_t)all;
+        else if (what != TLS_RECORD_NONE)
+            fail_record(c, what == TLS_RECORD_ALERT);
+        else if (t->in.n)
+            c->half = blob_copy(t->in);
+        return all;
     }
 }
 
-static ssize_t take(struct tls_conn *c, uint8_t *p, size_t n)
+static ssize_t take(struct tls_conn *c, uint8_t *p)
 {
-    ssize_t r;
+    ssize_t r = 0;
     int sent;
 
-    if (!c->is_up) {
-        ERR_clear_error();
-        r = SSL_do_handshake(c->ssl);
-        if (r != 1 && SSL_get_error(c->ssl, (int)r) != SSL_ERROR_WANT_READ)
-            return fail(c);
-        if (r == 1)
-            up(c);
-    }
-    r = c->is_up ? open_records(c, p, n) : 0;
+    if (c->ssl)
+        shake_on(c);
+    if (!c->ssl)
+        r = (ssize_t)open_records(c, p);
     sent = ship(c);
     return r == 0 && sent < 0 && sent != -EAGAIN ? sent : r;
 }
@@ -314,9 +340,22 @@ static void note_drained(struct stream *s, ssize_t n)
 
 static ssize_t cut(struct tls_conn *c)
 {
-    if (!c->is_up)
+    if (c->ssl)
         tell_failed(c, "the client left in the handshake");
     return -ECONNRESET;
+}
+
+/* What was received, behind what came before. */
+static struct slice join_half(struct tls_conn *c, size_t received)
+{
+    uint8_t *p = c->tls->in_bytes + TLS_RECORD_MAX;
+    const size_t n = c->half ? c->half->n : 0;
+
+    if (n)
+        memcpy(p - n, c->half->p, n);
+    blob_unref(c->half);
+    c->half = NULL;
+    return slice_make(p - n, n + received);
 }
 
 static ssize_t tls_read(struct stream *s, void *p, size_t n)
@@ -326,13 +365,13 @@ static ssize_t tls_read(struct stream *s, void *p, size_t n)
     if (c->has_ended || c->is_broken)
         return rest(c);
     for (int i = 0; i < ROUNDS; i++) {
-        ssize_t r = recv(s->watch.fd, c->tls->in_bytes, IN_BYTES, 0);
+        ssize_t r = recv(s->watch.fd, c->tls->in_bytes + TLS_RECORD_MAX, IN_BYTES, 0);
 
         if (r <= 0)
             return r < 0 ? -errno : cut(c);
         note_drained(s, r);
-        c->tls->in = slice_make(c->tls->in_bytes, (size_t)r);
-        r = take(c, p, n);
+        c->tls->in = join_half(c, (size_t)r);
+        r = take(c, p);
         c->tls->in = SLICE_NONE;
         if (r < 0 || (r == 0 && (c->has_ended || c->is_broken)))
             return r < 0 ? r : rest(c);
@@ -348,76 +387,36 @@ static ssize_t tls_read(struct stream *s, void *p, size_t n)
 
 /* --- writing --- */
 
-struct cursor {
-    const struct iovec *iov;
-    int n;
-    size_t at; /* in the first */
-};
-
-/* The next bytes for one record: in place when one piece has enough, else gathered. */
-static struct slice gather(struct cursor *cur, uint8_t *plain)
-{
-    size_t n = 0;
-
-    if (cur->n && cur->iov->iov_len - cur->at >= PLAIN_BYTES) {
-        const struct slice whole =
-            slice_make((const uint8_t *)cur->iov->iov_base + cur->at, PLAIN_BYTES);
-
-        cur->at += PLAIN_BYTES;
-        return whole;
-    }
-    while (cur->n && n < PLAIN_BYTES) {
-        const size_t part = MIN(cur->iov->iov_len - cur->at, PLAIN_BYTES - n);
-
-        memcpy(plain + n, (const uint8_t *)cur->iov->iov_base + cur->at, part);
-        n += part;
-        cur->at += part;
-        if (cur->at == cur->iov->iov_len) {
-            cur->iov++;
-            cur->n--;
-            cur->at = 0;
-        }
-    }
-    return slice_make(plain, n);
-}
-
 static ssize_t tls_write(struct stream *s, const struct iovec *iov, int n)
 {
     struct tls_conn *c = conn_of(s);
-    struct cursor cur = {.iov = iov, .n = n};
-    ssize_t all = 0;
+    struct tls *t = c->tls;
+    struct tls_source from = {.iov = iov, .n = n};
+    ssize_t all = 0, part;
     int r = 0;
 
-    if (!c->is_up)
+    if (c->ssl)
         return -EAGAIN;
     if (c->is_broken)
         return -EPROTO;
-    while (r == 0) {
-        const struct slice part = gather(&cur, c->tls->plain);
-        size_t done;
-
-        ERR_clear_error();
-        if (part.n && SSL_write_ex(c->ssl, part.p, part.n, &done) != 1) {
-            buf_clear(&c->tls->out);
-            return -EPROTO;
-        }
-        all += (ssize_t)part.n;
-        if (part.n == 0 || c->tls->out.n >= BATCH)
+    do {
+        part = tls_records_seal(&c->records, &t->aeads, &from, &t->out);
+        all += MAX(part, 0);
+        if (part <= 0 || t->out.n >= BATCH)
             r = ship(c);
-        if (part.n == 0)
-            break;
-    }
+    } while (part > 0 && r == 0);
     return r < 0 && r != -EAGAIN ? r : all;
 }
 
 static void tls_end(struct stream *s)
 {
+    static const uint8_t close_notify[] = {SSL3_AL_WARNING, SSL3_AD_CLOSE_NOTIFY};
     struct tls_conn *c = conn_of(s);
 
     c->shuts = true;
-    if (c->is_up && !c->is_broken) {
-        ERR_clear_error();
-        (void)SSL_shutdown(c->ssl);
+    if (!c->ssl && !c->is_broken) {
+        (void)tls_records_say(&c->records, &c->tls->aeads, SSL3_RT_ALERT,
+                              slice_make(close_notify, sizeof(close_notify)), &c->tls->out);
         (void)ship(c);
     }
     (void)tls_settle(s);
@@ -434,6 +433,7 @@ static void unref(struct tls *t)
     BIO_meth_free(t->method);
     SSL_CTX_free(t->ctx);
     tls_certs_free(t->certs);
+    tls_aeads_done(&t->aeads);
     OPENSSL_cleanse(&t->tickets, sizeof(t->tickets));
     buf_done(&t->out);
     mem_free(t->in_bytes);
@@ -446,6 +446,8 @@ static void tls_close_conn(struct stream *s)
 
     unshake(c);
     SSL_free(c->ssl);
+    OPENSSL_cleanse(&c->records, sizeof(c->records));
+    blob_unref(c->half);
     buf_done(&c->kept);
     stream__closed(c->origin);
     mem_free(c->origin);
@@ -495,6 +497,7 @@ struct stream *tls_accept(struct tls *t, int take_fd, uint32_t max_out,
     }
     c->origin = copy_origin(origin);
     SSL_set_bio(c->ssl, t->bio, t->bio);
+    SSL_set_app_data(c->ssl, &c->records);
     SSL_set_accept_state(c->ssl);
     if (!stream__open(&c->stream, &tls_kind, t->loop, take_fd, max_out))
         return NULL;
@@ -533,9 +536,8 @@ static int ticket_key(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *ciph
 
 static bool set_rules(SSL_CTX *ctx, bool only_13)
 {
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);         /* half a handshake may last */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets remember for us */
     SSL_CTX_set_timeout(ctx, TLS_TICKET_MS / 1000);
     return SSL_CTX_set_min_proto_version(ctx, only_13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
@@ -554,6 +556,7 @@ static SSL_CTX *make_context(struct tls *t, bool only_13)
         return NULL;
     }
     SSL_CTX_set_app_data(ctx, t);
+    tls_records_follow(ctx);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     SSL_CTX_set_cert_cb(ctx, choose_certificate, t);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_key);
@@ -584,22 +587,21 @@ struct tls *tls_open(struct loop *l, const struct tls_options *o, const struct t
 
     if (!certs)
         return NULL;
-    static_assert(IN_BYTES + 2 * PLAIN_BYTES <= LOOP_READ, "one read takes all of `in`");
+    static_assert(TLS_RECORD_MAX + IN_BYTES <= LOOP_READ, "one read takes all of `in`");
     t = mem_new(sizeof(*t));
     *t = (struct tls){.loop = l, .certs = certs, .ops = ops, .arg = arg, .refs = 1};
     t->timer.due = on_due;
     t->handshake_ms = o->handshake_ms ? o->handshake_ms : HANDSHAKE_MS;
     list_init(&t->shaking);
     buf_init(&t->out, OUT_MAX);
-    t->in_bytes = mem_new(IN_BYTES + PLAIN_BYTES);
-    t->plain = t->in_bytes + IN_BYTES;
+    t->in_bytes = mem_new(TLS_RECORD_MAX + IN_BYTES);
     if (!o->seed)
         tls_seed_make(l, &seed);
     tls_tickets_init(&t->tickets, o->seed ? o->seed : &seed);
     OPENSSL_cleanse(&seed, sizeof(seed));
     t->ctx = make_context(t, o->only_13);
     t->bio = make_bio(t);
-    if (t->ctx && t->bio)
+    if (t->ctx && t->bio && tls_aeads_init(&t->aeads))
         return t;
     (void)err_notef(note, -ERR_CONFIG, "TLS cannot be set up: the library refuses");
     unref(t);
@@ -637,26 +639,26 @@ static const struct tls_conn *find(const struct stream *s)
 {
     const struct tls_conn *c = s->kind == &tls_kind ? conn_of(s) : NULL;
 
-    return c && c->is_up ? c : NULL;
+    return c && !c->ssl ? c : NULL;
 }
 
 const char *tls_version(const struct stream *s)
 {
     const struct tls_conn *c = find(s);
 
-    return c ? SSL_get_version(c->ssl) : NULL;
+    return !c ? NULL : c->records.is_13 ? "TLSv1.3" : "TLSv1.2";
 }
 
 const char *tls_cipher(const struct stream *s)
 {
     const struct tls_conn *c = find(s);
 
-    return c ? SSL_get_cipher_name(c->ssl) : NULL;
+    return c ? SSL_CIPHER_get_name(c->records.cipher) : NULL;
 }
 
 bool tls_is_resumed(const struct stream *s)
 {
     const struct tls_conn *c = find(s);
 
-    return c && SSL_session_reused(c->ssl) == 1;
+    return c && c->is_resumed;
 }
