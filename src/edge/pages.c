@@ -228,14 +228,20 @@ static bool is_page(const struct exchange *x, const char *method, const char *pa
     return slice_eq(rq->method, slice_str(method)) && slice_eq(target, slice_str(path));
 }
 
+/* Monitors look with HEAD, too. */
+static bool is_read(const struct exchange *x, const char *path)
+{
+    return is_page(x, "GET", path) || is_page(x, "HEAD", path);
+}
+
 void pages_control(struct edge *e, struct exchange *x)
 {
     e->stats.requests_other++;
-    if (is_page(x, "GET", "/metrics"))
+    if (is_read(x, "/metrics"))
         ask_all(e, x, NULL, answer_metrics);
-    else if (is_page(x, "GET", "/healthz"))
+    else if (is_read(x, "/healthz"))
         exchange_answer(x, 200, TEXT, SLICE("ok\n"));
-    else if (is_page(x, "GET", "/readyz"))
+    else if (is_read(x, "/readyz"))
         answer_ready(e, x);
     else
         exchange_answer(x, 404, SLICE("text/plain"), SLICE("Not Found\n"));

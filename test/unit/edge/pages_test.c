@@ -55,6 +55,16 @@ TEST(metrics_of_one_name_stand_together)
             assert_int_equal(count(page, line), 1);
 }
 
+TEST(monitors_may_ask_for_heads)
+{
+    lab.door = doors_open(lab.edge, EDGE_CONTROL);
+    client_open(&lab, &client);
+    (void)stream_write(client.stream, SLICE("HEAD /healthz HTTP/1.1\r\nHost: h\r\n\r\n"));
+    loop_advance(lab.loop, 0);
+    assert_true(client_heard(&client, "HTTP/1.1 200 OK"));
+    assert_false(client_heard(&client, "\r\n\r\nok"));
+}
+
 TEST(applications_have_numbers_of_their_own)
 {
     struct fake one;
@@ -137,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(metrics_are_prometheus_text),
         T(metrics_of_one_name_stand_together),
+        T(monitors_may_ask_for_heads),
         T(applications_have_numbers_of_their_own),
         T(a_client_that_does_not_wait_for_the_metrics_is_no_trouble),
         T(health_and_readiness),
