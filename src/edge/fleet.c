@@ -520,13 +520,22 @@ static void log_exit(struct unit *u, int status, int why, uint64_t guilty)
 {
     struct crew *c = u->crew;
     char text[64];
+    struct log_field fields[8] = {
+        F_TEXT("app", name_of(c)),
+        F_UINT("generation", u->generation),
+        F_NAME("status", child_status_text(status, text)),
+        F_NAME("why", u->said_failed ? "its code cannot run"
+                      : why          ? err_text(why)
+                                     : "it was told to"),
+        F_MS("lived_ms", now(c) - u->started_ms),
+    };
+    size_t n = 5;
 
-    log_event(log_of(c), why ? LOG_WARN : LOG_INFO, "worker.exit", F_TEXT("app", name_of(c)),
-              F_UINT("generation", u->generation),
-              F_NAME("status", child_status_text(status, text)),
-              F_NAME("why", why ? err_text(why) : "it was told to"), F_HEX("guilty_event", guilty),
-              F_TEXT("text", u->text ? blob_slice(u->text) : SLICE_NONE),
-              F_MS("lived_ms", now(c) - u->started_ms));
+    if (guilty)
+        fields[n++] = F_HEX("guilty_event", guilty);
+    if (u->text && !u->said_failed)
+        fields[n++] = F_TEXT("text", blob_slice(u->text));
+    log_write(log_of(c), why ? LOG_WARN : LOG_INFO, "worker.exit", fields);
     if (why == ERR_WORKER_MEMORY)
         log_event(log_of(c), LOG_ERROR, "worker.memory", F_TEXT("app", name_of(c)),
                   F_UINT("limit_bytes", c->settings->config.limits.memory_bytes));
