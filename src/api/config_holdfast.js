@@ -81,7 +81,7 @@ export function findHoldfast(path) {
 
 // path: an entry, a wrangler file, or a folder of either kind. Returns {app, holdfast}: the latter a tree of settings.
 export function readApp(path, where, options) {
-  const fail = (text) => { throw new ConfigError(where ? `${where}: ${text}` : text); };
+  const fail = (text) => { throw new ConfigError(`${where || 'holdfast'}: ${text}`); };
   const kind = kindOf(path);
   const none = { kind: 'table', where: `${shown(path)}:1`, keys: new Map() };
 
@@ -221,7 +221,7 @@ function readTree(path, sets, { pushpin, problems }) {
   const command = Object.fromEntries(sets.filter(({ key }) => key.startsWith('pushpin.')).map(({ key, text }) => [key.slice('pushpin.'.length), text]));
 
   if (path === '') return bareTree();
-  if (kindOf(path) !== 'file') throw new ConfigError(`there is no file ${shown(path)}`);
+  if (kindOf(path) !== 'file') throw new ConfigError(`holdfast: there is no file ${shown(path)}`);
   return pushpin || path.endsWith('.conf') ? parsePushpin(path, { problems, command }) : parseToml(readText(path), shown(path));
 }
 

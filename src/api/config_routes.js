@@ -1,7 +1,8 @@
 // Pushpin's routes: `condition target [target …]`, a line each.
 //
 // A section is `value[,prop[=text]]…`, or only props. Double quotes (with \" and \\ inside) make any part plain text; "#"
-// begins a comment. A bad line is warned of and skipped, as Pushpin does: a typo of one customer must not stop the others.
+// begins a comment. A bad line of a file is warned of and skipped, as Pushpin does: a typo of one customer must not stop the
+// others. On the command line it is an error.
 import { folderOf, join, kindOf, readText, shown } from './config_path.js';
 import { didYouMean } from './config_table.js';
 
@@ -276,7 +277,8 @@ export class Routes {
       this.#add(new Scanner(line).sections(), where, folder);
     } catch (error) {
       if (!(error instanceof LineError)) throw error;
-      this.#problems.warn(where, `${error.message}; the route is skipped`);
+      if (where.startsWith('--')) this.#problems.error(where, `${error.message}: ${line}`);
+      else this.#problems.warn(where, `${error.message}; the route is skipped`);
     }
   }
 

@@ -1,6 +1,7 @@
 // What the gateway itself can be told: the keys of holdfast.toml outside its [[app]] tables, of the "holdfast" table in a
 // wrangler file, and of the command line. One reader, so that all three say the same things.
 import { absolute, join, kindOf, shown } from './config_path.js';
+import { ConfigError } from './config_tree.js';
 
 // name: [default, least, most]. docs/configuration.md says what each means.
 export const LIMITS = {
@@ -34,6 +35,7 @@ const HOST = /^[^\s/]+(\/\d{1,3})?$/;
 const RESOLVE = /^[^:\s]+:\d{1,5}:\S+$/;
 const URL_START = /^https?:\/\/[^/\s]+(\/\S*)?$/;
 const ADDRESS = /^(.+):(\d{1,5})$/;
+const BRACKETS = /^\[(.*)\]$/; // around an IPv6 address
 
 export const sayHost = 'a host, *.domain, host:port, address or network (10.0.0.0/8)';
 
@@ -72,6 +74,8 @@ function put(table, key, where, kind, text) {
 function putService(table, where, text) {
   const [name, ...url] = text.split('=');
 
+  if (url.length === 0) throw new ConfigError(`holdfast: ${where}: expected NAME=URL, found "${text}"`);
+
   if (table.keys.get('services')?.node.kind !== 'table') {
     table.keys.set('services', { where, node: { kind: 'table', where, keys: new Map() } });
   }
@@ -108,7 +112,7 @@ function readListener(item, folder) {
   const host = item.string('host', { match: /^(?!unix:$)/, expected: 'an address or "unix:PATH"' }) ?? '127.0.0.1';
   const https = item.boolean('https') ?? false;
   const one = host.startsWith('unix:') ? readSocket(item, host, folder)
-    : { host, port: item.integer('port', { max: 65535 }) ?? 8787 };
+    : { host: host.replace(BRACKETS, '$1'), port: item.integer('port', { max: 65535 }) ?? 8787 };
 
   if (item.boolean('proxy_protocol')) one.proxy_protocol = true;
   if (item.has('tls')) one.tls = readTls(item.table('tls'), folder);
@@ -129,7 +133,7 @@ function readControl(table) {
   const [, host, port] = text?.match(ADDRESS) ?? [];
 
   if (Number(port) > 65535) table.problems.error(table.whereOf('control'), `control: expected a port up to 65535, found ${port}`);
-  return text && { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+  return text && { host: host.replace(BRACKETS, '$1'), port: Number(port) };
 }
 
 // In dev nobody waits for long: 0 leaves it to the gateway.

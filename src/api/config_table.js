@@ -9,13 +9,16 @@ export class Problems {
   warnings = [];
 
   error(where, text) {
-    this.errors.push(`${where}: ${text}`);
+    this.errors.push(`${spoken(where)}: ${text}`);
   }
 
   warn(where, text) {
-    this.warnings.push(`${where}: warning: ${text}`);
+    this.warnings.push(`${spoken(where)}: warning: ${text}`);
   }
 }
+
+// A place in a file stands for itself; an option belongs to the program.
+const spoken = (where) => (where.startsWith('--') ? `holdfast: ${where}` : where);
 
 // Edits between two names.
 function distance(a, b) {

@@ -3,7 +3,7 @@ import { readClasses } from './config_classes.js';
 import { parseDotenv } from './config_dotenv.js';
 import { absolute, baseName, folderOf, join, kindOf, readText, shown } from './config_path.js';
 import { Table, didYouMean } from './config_table.js';
-import { parseJson, parseToml } from './config_tree.js';
+import { ConfigError, parseJson, parseToml } from './config_tree.js';
 import { flag, setFlags } from './flags.js';
 
 export const WRANGLER_FILES = ['wrangler.json', 'wrangler.jsonc', 'wrangler.toml'];
@@ -94,10 +94,17 @@ function readMain(w, folder) {
   return entry ?? null;
 }
 
+function isDay(text) {
+  const [year, month, day] = text.split('-').map(Number);
+
+  return new Date(Date.UTC(year, month - 1, day)).toISOString().startsWith(text);
+}
+
 function readDate(w) {
   const table = w.of('compatibility_date');
   const date = table.string('compatibility_date', { match: DATE, expected: 'a date such as "2025-09-01"' });
 
+  if (date && !isDay(date)) w.problems.error(table.whereOf('compatibility_date'), `compatibility_date: there is no day "${date}"`);
   if (!table.has('compatibility_date')) {
     w.problems.warn(table.where, 'compatibility_date is missing; the newest behaviour is used, which may change with the next version');
   }
@@ -190,9 +197,20 @@ function readLoaders(w) {
   return loaders;
 }
 
+// The flags by name, in order; they are set, so that flag() tells what the application gets.
+function readFlags(w, date) {
+  const given = w.of('compatibility_flags').placedStrings('compatibility_flags');
+  const names = given.map(({ value }) => value);
+  const unknown = setFlags(date, names);
+
+  for (const { value, where } of given) {
+    if (unknown.includes(value)) w.problems.warn(where, `the compatibility flag "${value}" is not known here and has no effect`);
+  }
+  return names;
+}
+
 // Which modules of Node.js an application may import: 'all', 'als' (node:async_hooks alone) or 'none'.
-function nodejsOf(date, flags) {
-  setFlags(date, flags);
+function nodejsNow() {
   return flag('nodejs_compat') ? 'all' : flag('nodejs_als') ? 'als' : 'none';
 }
 
@@ -286,7 +304,7 @@ export function readWrangler(path, { env, dev, problems }) {
   const name = readName(w, folder);
   const objects = readDurableObjects(w, name);
   const date = readDate(w);
-  const flags = w.of('compatibility_flags').strings('compatibility_flags');
+  const flags = readFlags(w, date);
   const app = {
     name,
     config: path,
@@ -299,7 +317,7 @@ export function readWrangler(path, { env, dev, problems }) {
     classes: readClasses(w.of('migrations').tables('migrations'), w.of('exports').table('exports'), objects.filter((one) => one.class), problems),
     services: readServiceBindings(w, name),
     assets: readAssets(w, folder),
-    build: readBuild(w, folder, nodejsOf(date, flags)),
+    build: readBuild(w, folder, nodejsNow()),
     watch: [path, ...secrets.files],
   };
 
@@ -353,10 +371,11 @@ export const plainApp = (name, folder, where) => ({
 });
 
 // A lone entry file: nothing is bound.
-export function readEntry(path, { dev }) {
+export function readEntry(path, { env, dev }) {
   const root = folderOf(path);
   const secrets = dev ? readSecrets(root) : { vars: {}, files: [] };
 
+  if (env !== undefined) throw new ConfigError(`holdfast: --env ${env}: an entry file by itself has no environments; name its folder, with a wrangler file`);
   return {
     ...plainApp(appName(baseName(path).replace(ENTRY, '')), root, `${shown(path)}:1`),
     entry: path,

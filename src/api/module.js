@@ -1,6 +1,5 @@
 // The application: its script is evaluated once, as the body of an async function (so that top-level await works and nothing
 // but its parameters is in scope), and what that returns are the module's exports.
-import { log } from './console.js';
 import { current, requireEvent, setEvaluating, stateless } from './context.js';
 import { namespace, setup } from './durable.js';
 import { dispatch, fetchEvent, fetchEventAnswer, isHeard } from './events.js';
@@ -22,7 +21,6 @@ import { WorkerEntrypoint } from './worker_entrypoint.js';
 import { modules } from './modules.js';
 import { installNode, nodeModule } from './nodejs.js';
 
-const WARN = 2;
 const EVALUATE_MS = 10000;
 
 // Modules are strict; a classic script says so itself.
@@ -46,12 +44,11 @@ export function start(configText, map, script) {
 }
 
 function configure() {
-  const unknown = setFlags(config.compatibility_date ?? null, config.compatibility_flags ?? []);
+  setFlags(config.compatibility_date ?? null, config.compatibility_flags ?? []);
   setShowsErrors(config.dev === true);
   setPlaces(config.dev === true);
   if (config.dev !== true) native.module.watch(false);
   globals.Cloudflare.compatibilityFlags = allFlags();
-  for (const name of unknown) log(WARN, '', `compatibility flag "${name}" is not known here and has no effect`);
   Object.assign(modules['cloudflare:workers'], {
     env: flag('disallow_importable_env') ? {} : env,
     exports: loops,

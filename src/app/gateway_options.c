@@ -95,7 +95,7 @@ static size_t distance(const char *a, const char *b)
 static const char *nearest(const char *name, unsigned command_bit)
 {
     const char *best = NULL;
-    size_t least = 3;
+    size_t least = MIN(strlen(name) / 2, 2) + 1;
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         size_t d = (rows[i].commands & command_bit) ? distance(name, rows[i].name) : SIZE_MAX;
@@ -115,8 +115,8 @@ static int unknown_option(const struct options *o, const char *name, struct err_
     if (meant)
         return err_notef(note, -ERR_CONFIG, "unknown option --%s; did you mean --%s?", name, meant);
     return err_notef(note, -ERR_CONFIG,
-                     "unknown option --%s; `holdfast %s --help` lists the options", name,
-                     commands[o->command].name);
+                     "unknown option --%s; `holdfast %s%s--help` lists the options", name,
+                     commands[o->command].name, o->command == COMMAND_NONE ? "" : " ");
 }
 
 /* The row of that name for this command; else one of another command, else -1. */
@@ -297,7 +297,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err_note *n
             r = parse_word(word, &o, note);
         else if (strcmp(word, "--") == 0)
             only_words = true;
-        else if (is_short(word, "-h", "--help"))
+        else if (is_short(word, "-h", "--help") ||
+                 (o.command == COMMAND_NONE && strcmp(word, "help") == 0))
             o.help = true;
         else if (is_short(word, "-v", "--version"))
             o.version = true;

@@ -59,8 +59,12 @@ test('a port that is taken is all that is said', async () => {
 test('wrong options are refused with a message', () => {
   refuse(root, [], 'expected a command');
   refuse(root, ['dev', '.', '--prot', '1'], 'did you mean --port?');
-  refuse(root, ['dev', 'nosuch'], 'there is no file or folder nosuch');
-  refuse(root, ['serve', '--config', 'nosuch.toml'], 'there is no file nosuch.toml');
+  refuse(root, ['dev', 'nosuch'], 'holdfast: there is no file or folder nosuch');
+  refuse(root, ['serve', '--config', 'nosuch.toml'], 'holdfast: there is no file nosuch.toml');
+  refuse(root, ['dev', '.', '--threads', '0'], 'holdfast: --threads: expected a whole number between 1 and 64, found 0');
+  refuse(root, ['dev', '.', '--service', 'X'], 'holdfast: --service: expected NAME=URL, found "X"');
+  refuse(root, ['serve', '--route', '* localhost'], 'holdfast: --route: target bad format: * localhost');
+  assert.equal(run(root, 'help').stdout, run(root, '--help').stdout);
 });
 
 test('a syntax error has the file and the line', () => {

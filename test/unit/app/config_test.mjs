@@ -106,6 +106,16 @@ test('an unknown environment is refused', () => {
   refuse(at, ['.', '--env', 'prodution'], 'wrangler.jsonc:2: there is no environment "prodution"', 'did you mean "production"?');
 });
 
+test('an entry file by itself has no environments', () => {
+  refuse(folder({ 'i.js': ENTRY }), ['i.js', '--env', 'production'], 'holdfast: --env production: an entry file by itself has no environments');
+});
+
+test('flags that nobody knows have no effect, and are told with their place', () => {
+  const at = folder({ 'wrangler.jsonc': '{"main": "i.js", "compatibility_date": "2026-01-01",\n"compatibility_flags": ["nodejs_compat",\n"bogus"]}', 'i.js': ENTRY });
+
+  assert.deepEqual(read(at, '.').warnings, ['wrangler.jsonc:3: warning: the compatibility flag "bogus" is not known here and has no effect']);
+});
+
 test('.dev.vars are local secrets, .env only without them', () => {
   const files = { 'wrangler.jsonc': { main: 'i.js', vars: { A: 'file', C: 'c' } }, 'i.js': ENTRY, '.env': 'A=env\nB="two\\nlines" # why\n' };
 
@@ -172,6 +182,7 @@ test('the commonest mistakes have a line and say what was expected', () => {
   refuse(one('{\n  "main": "i.js"\n  "name": "x"}'), ['.'], 'wrangler.jsonc:3: not valid JSON: expected ","');
   refuse(one('{\n  "main": "nosuch.js"}'), ['.'], 'wrangler.jsonc:2: main: there is no file nosuch.js');
   refuse(one('{\n}'), ['.'], 'wrangler.jsonc:1: main is missing; expected the entry file');
+  refuse(one('{"main": "i.js",\n"compatibility_date": "2026-02-30"}'), ['.'], 'wrangler.jsonc:2: compatibility_date: there is no day "2026-02-30"');
   refuse(one('{"main": "i.js",\n"compatibility_date": "yesterday"}'), ['.'], 'wrangler.jsonc:2: compatibility_date: expected a date such as');
   refuse(one('{"main": "i.js", "vars": {"A": "1"},\n"durable_objects": {"bindings": [{"name": "A", "class_name": "C"}]}}'), ['.'], 'two bindings are called "A"');
   refuse(one('{"main": 7}'), ['.'], 'main: expected a string, found a number');

@@ -97,6 +97,8 @@ TEST(options_that_are_wrong_say_what_was_expected)
     refuse("dev", NULL, NULL, NULL, "expected the PATH");
     refuse("dev", "a", "b", NULL, "expected one PATH");
     refuse("dev", "a", "--prot", "1", "did you mean --port?");
+    refuse("dev", "a", "--foo", NULL, "unknown option --foo; `holdfast dev --help` lists");
+    refuse("--foo", NULL, NULL, NULL, "unknown option --foo; `holdfast --help` lists");
     refuse("dev", "a", "--port", "x", "expected a whole number");
     refuse("dev", "a", "--port", NULL, "expected N behind it");
     refuse("dev", "a", "--port", "--host", "expected N behind it");
