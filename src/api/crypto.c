@@ -54,8 +54,7 @@ bool crypto__digest(const struct js_args *a, size_t i, const EVP_MD **ret)
     return true;
 }
 
-/* --- random -------------------------------------------------------------------------------------
- */
+/* --- random --- */
 
 /* random(view): fills it, at most RANDOM_MAX bytes. */
 static JSValueRef random_fill(const struct js_args *a)
@@ -90,8 +89,7 @@ static JSValueRef random_uuid(const struct js_args *a)
     return js_string(a->cx, slice_make(text, sizeof(text)));
 }
 
-/* --- digests ------------------------------------------------------------------------------------
- */
+/* --- digests --- */
 
 /* digest(name, data) → bytes */
 static JSValueRef digest(const struct js_args *a)
@@ -181,8 +179,7 @@ static JSValueRef equal(const struct js_args *a)
     return js_bool(a->cx, x.n == y.n && (x.n == 0 || CRYPTO_memcmp(x.p, y.p, x.n) == 0));
 }
 
-/* --- AES ----------------------------------------------------------------------------------------
- */
+/* --- AES --- */
 
 struct aes {
     EVP_CIPHER *cipher;
@@ -393,8 +390,7 @@ static JSValueRef ctr(const struct js_args *a)
     return aes_result(a, &c, c.iv.n == BLOCK && bits >= 1 && bits <= 128 && ctr_run(&c, bits));
 }
 
-/* --- derivation ---------------------------------------------------------------------------------
- */
+/* --- derivation --- */
 
 /* hkdf(digest, key, salt, info, n) → bytes */
 static JSValueRef hkdf(const struct js_args *a)

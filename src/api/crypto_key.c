@@ -50,8 +50,7 @@ static void bn_done(BIGNUM **n)
 #define MD_CTX CLEANUP(md_ctx_done) EVP_MD_CTX *
 #define NUMBER CLEANUP(bn_done) BIGNUM *
 
-/* --- DER ----------------------------------------------------------------------------------------
- */
+/* --- DER --- */
 
 static EVP_PKEY *parse_private(struct span der)
 {
@@ -128,8 +127,7 @@ static JSValueRef public_of(const struct js_args *a)
     return k ? public_der(a, k) : NULL;
 }
 
-/* --- kinds and components ------------------------------------------------------------------------
- */
+/* --- kinds and components --- */
 
 static const struct curve {
     const char *name; /* Web Crypto's */
@@ -163,8 +161,7 @@ static void set_text(const struct js_args *a, JSObjectRef o, const char *name, c
     js_set(a->cx, o, name, js_string(a->cx, slice_str(text)));
 }
 
-/* A big number of the key as big-endian bytes, at least `bytes` of them; nothing when it has none.
- */
+/* A big number of the key as big-endian bytes, at least `bytes`; nothing when it has none. */
 static void set_number(const struct js_args *a, JSObjectRef o, const char *name, const EVP_PKEY *k,
                        const char *param, size_t bytes)
 {
@@ -264,8 +261,7 @@ static JSValueRef describe(const struct js_args *a)
     return known ? o : js_throw(a, "DataError", "Invalid key data.");
 }
 
-/* --- making keys ---------------------------------------------------------------------------------
- */
+/* --- making keys --- */
 
 static EVP_PKEY *generate_rsa(uint32_t bits, struct span exponent)
 {
@@ -399,8 +395,7 @@ static EVP_PKEY *assemble_ec(const struct js_args *a, const struct curve *c, boo
     return k;
 }
 
-/* RFC 8032 and 7748 keys are their bytes. A private one that comes with a public one must fit it.
- */
+/* RFC 8032 and 7748 keys are their bytes. A private one that comes with a public one fits it. */
 static EVP_PKEY *assemble_raw(const struct js_args *a, const char *type, bool is_private)
 {
     JSValueRef v = js_get(a->cx, a->v[1], is_private ? "d" : "x");
@@ -446,11 +441,9 @@ static JSValueRef assemble(const struct js_args *a)
     return is_private ? private_der(a, k) : public_der(a, k);
 }
 
-/* --- signatures ----------------------------------------------------------------------------------
- */
+/* --- signatures --- */
 
-/* The scheme of arguments 2…: 'PKCS1' or 'PSS' (RSA), 'ECDSA', 'EdDSA'; digest; bytes of PSS salt.
- */
+/* The scheme of arguments 2…: 'PKCS1' or 'PSS' (RSA), 'ECDSA', 'EdDSA'; digest; bytes of salt. */
 struct scheme {
     const EVP_MD *md; /* NULL for EdDSA */
     bool pss;

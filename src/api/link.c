@@ -12,8 +12,7 @@
 /* Actors' tags: ten of 256 bytes, with room. */
 enum { TAGS_MAX = 64 };
 
-/* --- arguments ----------------------------------------------------------------------------------
- */
+/* --- arguments --- */
 
 static struct api *api_of(const struct js_args *a)
 {
@@ -106,8 +105,7 @@ static bool list_of(const struct js_args *a, size_t i, struct slice *ret)
     return true;
 }
 
-/* --- exchanges ----------------------------------------------------------------------------------
- */
+/* --- exchanges --- */
 
 /* response(id, status, hold, bodyKind, length, reason, head) */
 static JSValueRef response(const struct js_args *a)
@@ -260,8 +258,7 @@ static JSValueRef fetch(const struct js_args *a)
     return put(a, ipc_put_fetch(out, id, js_arg_bool(a, 2) ? IPC_UPGRADE : 0, &m));
 }
 
-/* --- WebSockets ---------------------------------------------------------------------------------
- */
+/* --- WebSockets --- */
 
 /* wsAccept(hold, hibernate, halfOpen, actor, name, tags) */
 static JSValueRef ws_accept(const struct js_args *a)
@@ -374,8 +371,7 @@ static JSValueRef ws_join(const struct js_args *a)
     return put(a, ipc_put_ws_join(out, id, 0, &m));
 }
 
-/* --- actors -------------------------------------------------------------------------------------
- */
+/* --- actors --- */
 
 /* autoResponse(actor, request or null, response): on every link. */
 static JSValueRef auto_response(const struct js_args *a)
@@ -439,8 +435,7 @@ static JSValueRef alarm_set(const struct js_args *a)
     return put(a, ipc_put_alarm_set(first_link(a), 0, 0, &m));
 }
 
-/* --- the process --------------------------------------------------------------------------------
- */
+/* --- the process --- */
 
 /* ready(exports) */
 static JSValueRef ready(const struct js_args *a)

@@ -25,8 +25,7 @@ struct bundle {
     void *arg;
 };
 
-/* --- esbuild's command line ----------------------------------------------------------------------
- */
+/* --- esbuild's command line --- */
 
 static void add_flag(struct bundle *b, char *take_flag)
 {

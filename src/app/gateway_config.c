@@ -8,8 +8,7 @@
 
 enum { WORDS_MAX = OPT_GIVEN_MAX * 5 + 16 };
 
-/* --- the document as structs ---------------------------------------------------------------------
- */
+/* --- the document as structs --- */
 
 void *config__own(struct config *c, size_t n)
 {

@@ -17,8 +17,7 @@ struct loading {
     void *arg;
 };
 
-/* --- what is loaded ----------------------------------------------------------------------------
- */
+/* --- what is loaded --- */
 
 static void free_texts(char **texts)
 {
@@ -95,8 +94,7 @@ static int complete(struct loaded_app *app, const struct config_app *from, const
     return r;
 }
 
-/* --- one application after the other -----------------------------------------------------------
- */
+/* --- one application after the other --- */
 
 static void load_next(struct loading *ld);
 

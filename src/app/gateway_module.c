@@ -26,8 +26,7 @@ static struct slice trim_all(struct slice s)
     return s;
 }
 
-/* Takes "local", "local as name" or `local as "any text"` off the front. The comma behind it stays.
- */
+/* Takes "local", "local as name" or `local as "any text"` off the front, not the comma behind. */
 static int take_export(struct slice *s, struct slice *ret_local, struct slice *ret_name)
 {
     size_t n = 0;

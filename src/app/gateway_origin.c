@@ -7,8 +7,7 @@ static uint32_t u32_of(const json_t *o, const char *key)
     return (uint32_t)number_of(o, key);
 }
 
-/* --- keys and certificates ---------------------------------------------------------------------
- */
+/* --- keys and certificates --- */
 
 static struct app_key key_from(const json_t *o)
 {

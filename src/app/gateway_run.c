@@ -371,8 +371,7 @@ static void open_edges(struct run *r, struct loaded *take_x)
     announce_when_ready(r);
 }
 
-/* --- loading, and loading again ----------------------------------------------------------------
- */
+/* --- loading, and loading again --- */
 
 static void load(struct run *r);
 

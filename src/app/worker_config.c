@@ -20,8 +20,7 @@ enum { FILE_MAX = 16 << 20, OUTPUT_MAX = 64 << 20, READ_SIZE = 16 << 10 };
 extern const uint8_t config_bundle_text[];
 extern const uint8_t config_bundle_end[];
 
-/* --- native.config: the few questions about files ----------------------------------------------
- */
+/* --- native.config: the few questions about files --- */
 
 static JSValueRef config_cwd(const struct js_args *a)
 {

@@ -31,8 +31,7 @@ void mem_free(void *p)
     free(p);
 }
 
-/* --- slice ---------------------------------------------------------------------------------------
- */
+/* --- slice --- */
 
 static uint8_t lower(uint8_t c)
 {
@@ -153,8 +152,7 @@ char *slice_dup(struct slice s)
     return p;
 }
 
-/* --- buf -----------------------------------------------------------------------------------------
- */
+/* --- buf --- */
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -254,8 +252,7 @@ struct span buf_take(struct buf *b)
     return s;
 }
 
-/* --- blob ----------------------------------------------------------------------------------------
- */
+/* --- blob --- */
 
 struct blob *blob_new(size_t n)
 {

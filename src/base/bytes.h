@@ -85,8 +85,7 @@ struct slice slice_trim(struct slice s);
 bool slice_split(struct slice *s, uint8_t sep, struct slice *ret_part);
 /* Takes the first n bytes off the front (n <= s->n). */
 struct slice slice_take(struct slice *s, size_t n);
-/* The whole slice as an unsigned decimal number. -ERR_SYNTAX when empty, not digits, or over max.
- */
+/* The whole slice as an unsigned decimal number. -ERR_SYNTAX: empty, not digits, or over max. */
 int slice_u64(struct slice s, uint64_t max, uint64_t *ret);
 /* A NUL-terminated copy; the caller frees it with mem_free. */
 char *slice_dup(struct slice s);
@@ -109,8 +108,7 @@ void buf_clear(struct buf *b);
 int buf_add(struct buf *b, struct slice s);
 int buf_add_byte(struct buf *b, uint8_t c);
 int buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-/* Room for n more bytes at the end, NULL over max; write there, then buf_commit what was written.
- */
+/* Room for n more bytes at the end, NULL over max; write there, then buf_commit what was. */
 uint8_t *buf_reserve(struct buf *b, size_t n);
 void buf_commit(struct buf *b, size_t n);
 /* Drops n bytes (n <= b->n) off the front. */

@@ -12,8 +12,7 @@ struct utf8 {
     uint8_t state;
 };
 
-/* False at the first byte that makes the text invalid; it stays false for this text from then on.
- */
+/* False at the first byte that makes the text invalid; and from then on for this text. */
 bool utf8_next(struct utf8 *u, struct slice in);
 /* True when the text may end here: not inside a character. */
 bool utf8_is_complete(const struct utf8 *u);

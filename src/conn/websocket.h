@@ -18,8 +18,7 @@ struct stream;
 struct websocket;
 struct websocket_pool;
 
-/* Shared by all websockets of an application, must outlive them. 0 means the default in brackets.
- */
+/* Shared by all websockets of an application, outlives them. 0 means the default in brackets. */
 struct websocket_options {
     uint32_t message_bytes; /* one message, fragments joined and expanded [32 MiB] */
     uint32_t out_bytes;     /* what may wait for one client before a message [4 MiB] */

@@ -34,8 +34,7 @@ void access_refused(struct access *a, const struct stream *s, int err);
 /* The hold's connection has opened; when that is the WebSocket that access_request() was told of
  * last, its line is written by access_leave(). */
 void access_enter(struct access *a, struct hold *h);
-/* Its connection is over, with the close code (1006: without). Frees hold.visit; NULL is nothing.
- */
+/* Its connection is over, with the close code (1006: none). Frees hold.visit; NULL is nothing. */
 void access_leave(struct hold *h, uint16_t code);
 /* A message went either way. */
 void access_count(struct visit *v, bool in, size_t bytes);

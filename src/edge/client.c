@@ -17,8 +17,7 @@ bool client_is_trusted(const struct egress_rules *trusted, struct slice address)
     return egress_address_parse(address, &a) && egress_rules_address(trusted, &a, 0, false);
 }
 
-/* "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1" without the port and the brackets.
- */
+/* "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80", "2001:db8::1": no port, no brackets. */
 static struct slice bare(struct slice hop)
 {
     const ptrdiff_t end = slice_find(hop, ']'), colon = slice_find(hop, ':');

@@ -1,10 +1,11 @@
 /*
  * The control door's verbs: Pushpin's publish API, and Fastly's form of it.
  *
- *   POST /publish/                 {"items": […]} (wire/grip_item.h) ─► relay_publish: 200
- * "Published" POST /service/ID/publish/      the same, as api.fastly.com has it POST /recover/
- * forgets ids, refreshes all holds: 200 "Updated" GET  /channels/                who is subscribed:
- * JSON, counts for each channel any  /                         200 "Pushpin API"
+ *   POST /publish/             {"items": […]} (wire/grip_item.h) ─► relay_publish: 200 "Published"
+ *   POST /service/ID/publish/  the same, as api.fastly.com has it
+ *   POST /recover/             forgets ids, refreshes all holds: 200 "Updated"
+ *   GET  /channels/            who is subscribed: JSON, counts for each channel
+ *   any  /                     200 "Pushpin API"
  *
  * One slash at the end may be missing, a query is ignored. Texts are Pushpin's, byte for byte;
  * with Accept: application/json the good ones are JSON. Where grip_options.auth says who may

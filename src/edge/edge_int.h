@@ -237,8 +237,7 @@ struct edge {
 /* --- of an application; app.h makes and ends it --- */
 
 struct slice app_name(const struct app *a);
-/* Requests in progress and WebSockets of the application on all edges, as of now or a moment ago.
- */
+/* Requests in progress and WebSockets of the application on all edges, as of a moment ago. */
 uint32_t app_open(const struct app *a);
 /* A new egress by the application's policy as it is now; NULL with the note when that is wrong. */
 struct egress *app_egress(struct app *a, struct err_note *note);

@@ -26,7 +26,7 @@ void grip_hold__state(struct grip_hold *h, enum grip_hold_state to)
     h->state = (uint8_t)to;
 }
 
-/* --- the end --------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 void grip_hold__collect_free(struct grip_hold *h, struct grip_collect *c)
 {
@@ -121,7 +121,7 @@ void grip_hold__abort(struct grip_hold *h)
     reply_abort(r);
 }
 
-/* --- channels -------------------------------------------------------------------------------- */
+/* --- channels --- */
 
 void grip_hold__subscriber(struct grip_hold *h, enum grip_kind kind, const struct grip_collect *c)
 {
@@ -142,8 +142,7 @@ static int subscribe_to(struct grip_hold *h, const struct grip_channel *ch,
     return subscriber_add(&h->sub, buf_slice(&name), how); /* too many are dropped */
 }
 
-/* What came after the client's Last-Event-ID is asked of the history. False: it is asked in vain.
- */
+/* What came after the client's Last-Event-ID is asked of the history. False: in vain. */
 static bool subscribe_all(struct grip_hold *h, const struct grip_instruct *g,
                           const struct grip_place *place, struct slice after)
 {
@@ -231,7 +230,7 @@ void grip_hold__park(struct grip_hold *h)
         exchange_park(x);
 }
 
-/* --- what to do ------------------------------------------------------------------------------ */
+/* --- what to do --- */
 
 static void refuse_instruct(struct grip_hold *h, const char *why)
 {
@@ -376,7 +375,7 @@ static void overflow(struct grip_hold *h)
     }
 }
 
-/* --- facts of the call ----------------------------------------------------------------------- */
+/* --- facts of the call --- */
 
 static void on_call_response(void *arg, const struct upstream_response *r)
 {
@@ -429,7 +428,7 @@ static const struct upstream_ops call_facts = {
     .failed = on_call_failed,
 };
 
-/* --- facts of the client --------------------------------------------------------------------- */
+/* --- facts of the client --- */
 
 static void on_body(void *arg, struct slice bytes, bool end)
 {
@@ -457,7 +456,7 @@ static void on_closed(void *arg, int err)
 static const struct exchange_ops client_facts = {
     .body = on_body, .taken = on_taken, .closed = on_closed};
 
-/* --- the beginning --------------------------------------------------------------------------- */
+/* --- the beginning --- */
 
 static struct slice keep(struct buf *text, struct slice s)
 {

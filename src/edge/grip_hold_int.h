@@ -14,7 +14,7 @@
 #include "edge/upstream.h"
 #include "wire/grip.h"
 
-/* --- what waits in line ---------------------------------------------------------------------- */
+/* --- what waits in line --- */
 
 /* Something that the origin is asked for, embedded in what asks. */
 struct grip_ask {
@@ -52,7 +52,7 @@ void grip_line__again(struct grip_holds *hs, struct grip_ask *ask);
 /* It does not wait any more. */
 void grip_line__leave(struct grip_holds *hs, struct grip_ask *ask);
 
-/* --- the hold -------------------------------------------------------------------------------- */
+/* --- the hold --- */
 
 enum grip_hold_state {
     GRIP_COLLECTING, /* the response's body */

@@ -50,7 +50,7 @@ static struct grip_ask *first_of(struct grip_holds *hs, struct list *line)
     return ask;
 }
 
-/* --- calls ----------------------------------------------------------------------------------- */
+/* --- calls --- */
 
 void grip_line__call(struct grip_holds *hs, struct grip_ask *ask)
 {
@@ -74,7 +74,7 @@ void grip_line__called(struct grip_holds *hs)
     ask->go(ask);
 }
 
-/* --- requests made again --------------------------------------------------------------------- */
+/* --- requests made again --- */
 
 static bool may_go_again(struct grip_holds *hs)
 {
@@ -118,7 +118,7 @@ void grip_line__again(struct grip_holds *hs, struct grip_ask *ask)
     pace(hs);
 }
 
-/* --- the end --------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 void grip_holds_stop(struct app *a)
 {

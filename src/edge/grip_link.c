@@ -68,7 +68,7 @@ static struct loop *loop_of(const struct grip_holds *hs)
     return hs->app->edge->loop;
 }
 
-/* --- setting --------------------------------------------------------------------------------- */
+/* --- setting --- */
 
 static int resolve(struct slice base, struct slice reference, char **ret)
 {
@@ -144,7 +144,7 @@ void grip_link__touch(struct grip_hold *h)
         due_in(h->link, (int64_t)h->link->next_s * 1000);
 }
 
-/* --- a fetch and who shares it --------------------------------------------------------------- */
+/* --- a fetch and who shares it --- */
 
 static void unjoin(struct grip_fetching *f)
 {
@@ -212,7 +212,7 @@ static void finish(struct grip_fetching *f,
     fetching_end(f);
 }
 
-/* --- what follows for one of them ------------------------------------------------------------ */
+/* --- what follows for one of them --- */
 
 static void retry(struct grip_link *l, bool is_down)
 {
@@ -260,7 +260,7 @@ static void tell_ended(struct grip_fetching *f, struct grip_link *l)
         grip_stream__go_on(h, &f->instruct, &place);
 }
 
-/* --- facts of the call ----------------------------------------------------------------------- */
+/* --- facts of the call --- */
 
 static void fail(struct grip_fetching *f,
                  void (*tell)(struct grip_fetching *f, struct grip_link *l))
@@ -387,7 +387,7 @@ static void go_fetch(struct grip_ask *ask)
     f->call = f->ops->fetch(l->hold->origin, &request, &call_facts, f);
 }
 
-/* --- asking for one -------------------------------------------------------------------------- */
+/* --- asking for one --- */
 
 static void put_key(struct buf *out, const struct grip_link *l, struct slice last)
 {
@@ -483,7 +483,7 @@ void grip_link__taken(struct grip_hold *h)
         grant(h->link->fetch, h);
 }
 
-/* --- gone links ------------------------------------------------------------------------------ */
+/* --- gone links --- */
 
 struct grip_gone {
     struct grip_ask ask;
@@ -585,7 +585,7 @@ static void say_gone(struct grip_hold *h)
     grip_line__call(hs, &g->ask);
 }
 
-/* --- the end --------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 void grip_link__end(struct grip_hold *h, bool gone)
 {

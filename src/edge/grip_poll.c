@@ -6,7 +6,7 @@
 
 enum { PATCHED = 4 << 20 }; /* bytes a patch may make of a held body */
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- answers --- */
 
 /* Ends the hold with that response. */
 static void answer(struct grip_hold *h, const struct exchange_response *head, struct slice body)
@@ -65,7 +65,7 @@ static void on_deliver(struct subscriber *s, const struct delivery *d)
            body);
 }
 
-/* --- again ----------------------------------------------------------------------------------- */
+/* --- again --- */
 
 static void go_again(struct grip_ask *ask)
 {
@@ -109,7 +109,7 @@ const struct subscriber_ops grip_poll__facts = {
     .refresh = on_news,
 };
 
-/* --- parking --------------------------------------------------------------------------------- */
+/* --- parking --- */
 
 static struct slice keep(uint8_t **at, struct slice s)
 {

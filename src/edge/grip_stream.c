@@ -4,7 +4,7 @@
 #include "edge/grip_hold_int.h"
 #include "wire/fields.h"
 
-/* --- sending --------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 static void touch(struct grip_hold *h)
 {
@@ -43,7 +43,7 @@ void grip_stream__end(struct grip_hold *h, struct slice why)
     reply_end(r);
 }
 
-/* --- keep-alive ------------------------------------------------------------------------------ */
+/* --- keep-alive --- */
 
 static void set_alarm(struct grip_hold *h, int64_t from_ms)
 {
@@ -107,7 +107,7 @@ void grip_stream__free(struct grip_hold *h)
     alive_free(h);
 }
 
-/* --- facts of the channels ------------------------------------------------------------------- */
+/* --- facts of the channels --- */
 
 static void on_deliver(struct subscriber *s, const struct delivery *d)
 {
@@ -139,7 +139,7 @@ const struct subscriber_ops grip_stream__facts = {
     .refresh = on_news,
 };
 
-/* --- opening --------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static bool has_no_body(const struct grip_hold *h, unsigned status)
 {

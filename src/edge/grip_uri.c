@@ -2,8 +2,7 @@
 
 #include "base/err.h"
 
-/* "scheme://authority/path?query", RFC 3986 3. Parts may be absent, which is not the same as empty.
- */
+/* "scheme://authority/path?query", RFC 3986 3. Parts may be absent, which is not empty. */
 struct uri {
     bool has_scheme, has_authority, has_query;
     struct slice scheme, authority, path, query;

@@ -2,11 +2,11 @@
  * A hold: one parked client. A transport below, a backend above, and between them what must
  * outlive the code that answers: whose it is, tags, attachment, automatic answers.
  *
- *   PENDING ──► OPEN ──► CLOSING ──► OVER       PENDING: named in a REQUEST, no 101 yet
- *      │         │ ├───► LEFT ─────► OVER       CLOSING: we said Close, the peer did not yet
- *      │         │ └───────────────► OVER       LEFT: the peer said Close, we may still send
- * (half-open) ▼         ▼                              OVER: no transport; stays until its last
- * event is (free)    (free)                                 acknowledged, then it is free
+ *   PENDING ──► OPEN ──► CLOSING ──► OVER     PENDING: named in a REQUEST, no 101 yet
+ *      │         │ ├───► LEFT ─────► OVER     CLOSING: we said Close, the peer did not yet
+ *      │         │ └───────────────► OVER     LEFT: the peer said Close, we may still send
+ *      ▼         ▼                            OVER: no transport; stays until its last event is
+ *    (free)    (free)                               acknowledged, then it is free
  *
  * Small on purpose: an idle one is this struct (about 136 bytes) and pieces that many share. It
  * lives in the edge's slots and is named by its id everywhere outside this process; a freed hold's

@@ -1,5 +1,4 @@
-/* statistics.c hears of things on every edge; statistics_book.c keeps them on edge 0 and says them.
- */
+/* statistics.c hears of things on every edge, statistics_book.c keeps and tells them on edge 0. */
 #ifndef EDGE_STATISTICS_INT_H
 #define EDGE_STATISTICS_INT_H
 

@@ -2,13 +2,14 @@
  * Upstream: requests to the targets of an origin route. One call is one request and its response:
  * the first target that can be reached gets it, by HTTP/1.1 on a pooled connection.
  *
- *   targets     in order; one that could not be reached (refused, no name, TLS, too slow to
- * connect) breaker_failures times in a row rests for breaker_ms and is passed over. When all rest,
- * one call each UPSTREAM_PROBE_MS tries, the others fail at once: an origin that is down is not
- * hammered. signing     Grip-Sig and Grip-Feature are made here, for every request anew.
- *   connections are kept while the origin agrees; one that turns out to be dead before any byte of
- * a response is replaced by a new one and the request repeated, once, while its body is still here
- * (up to UPSTREAM_KEEP bytes).
+ *   targets      in order; one that could not be reached (refused, no name, TLS, too slow to
+ *                connect) breaker_failures times in a row rests for breaker_ms and is passed over.
+ *                When all rest, one call each UPSTREAM_PROBE_MS tries, the others fail at once: an
+ *                origin that is down is not hammered
+ *   signing      Grip-Sig and Grip-Feature are made here, for every request anew
+ *   connections  are kept while the origin agrees; one that turns out to be dead before any byte
+ *                of a response is replaced by a new one and the request repeated, once, while its
+ *                body is still here (up to UPSTREAM_KEEP bytes)
  *
  * Bodies flow under credit both ways, as on the link. Facts come from the loop, never from inside a
  * verb. Redirects are the client's matter, not followed. Content codings pass as they are.

@@ -25,8 +25,7 @@ enum {
     WATCH_EXTRA_DIV = 4,  /* the timer of limits.h comes this part of the limit later */
 };
 
-/* --- what natives do (api_ops) ------------------------------------------------------------------
- */
+/* --- what natives do (api_ops) --- */
 
 static struct endpoint *endpoint_of(struct host *h, uint64_t id)
 {
@@ -138,8 +137,7 @@ void host__log(struct host *h, unsigned level, const char *text)
     (void)ipc_put_log(on_frame_wanted(h, 0), 0, 0, &m);
 }
 
-/* --- the end of a batch -------------------------------------------------------------------------
- */
+/* --- the end of a batch --- */
 
 static void stop_when_written(struct host *h)
 {
@@ -307,8 +305,7 @@ static void on_limit(void *arg, struct slice where)
     h->where = slice_dup(where);
 }
 
-/* --- the links ----------------------------------------------------------------------------------
- */
+/* --- the links --- */
 
 static void on_frame(struct endpoint *e, const struct ipc_frame *frame)
 {
@@ -350,8 +347,7 @@ static const struct endpoint_ops endpoint_ops = {
     .lost = on_lost,
 };
 
-/* --- timers -------------------------------------------------------------------------------------
- */
+/* --- timers --- */
 
 /* One turn a due timer; hooks.timer() asks for the next wake-up itself. */
 static void on_timer(struct timer *t)
@@ -367,8 +363,7 @@ static void on_timer(struct timer *t)
     host__flush_later(h);
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static int map_pulse(struct host *h, struct err_note *note)
 {

@@ -48,8 +48,7 @@ static int gap(const struct sandbox *s, const char *part)
     return 0;
 }
 
-/* --- namespaces ---------------------------------------------------------------------------------
- */
+/* --- namespaces --- */
 
 static int write_file(const char *path, const char *text)
 {
@@ -105,8 +104,7 @@ static int enter_namespaces(const struct sandbox *s, bool *ret_mounts)
     return 0;
 }
 
-/* --- a root with nothing in it ------------------------------------------------------------------
- */
+/* --- a root with nothing in it --- */
 
 static int make_path(const char *path, bool is_dir)
 {
@@ -198,8 +196,7 @@ static int empty_root(const char *state_dir)
     return r;
 }
 
-/* --- privileges and resources -------------------------------------------------------------------
- */
+/* --- privileges and resources --- */
 
 static int drop_capabilities(void)
 {
@@ -311,8 +308,7 @@ static int enter_landlock(const char *state_dir)
     return r;
 }
 
-/* --- seccomp ------------------------------------------------------------------------------------
- */
+/* --- seccomp --- */
 
 /* What the engine, SQLite and the loop use. Everything else answers EPERM. */
 static const char *const allowed[] = {
@@ -491,8 +487,7 @@ int __lsan_is_turned_off(void)
 }
 #endif
 
-/* --- the door -----------------------------------------------------------------------------------
- */
+/* --- the door --- */
 
 int sandbox_enter(enum sandbox_mode mode, const char *state_dir, struct sandbox_gaps *gaps,
                   struct err_note *note)

@@ -21,8 +21,7 @@ enum sandbox_mode {
     SANDBOX_OFF,    /* for debuggers and sanitizers */
 };
 
-/* What could not be applied, "network namespace: Operation not permitted; …"; empty when all was.
- */
+/* What could not be applied, "network namespace: Operation not permitted; …"; empty: all was. */
 struct sandbox_gaps {
     char text[512];
 };

@@ -9,8 +9,7 @@
 #include "js/native.h"
 #include "js/value.h"
 
-/* --- entering and leaving -----------------------------------------------------------------------
- */
+/* --- entering and leaving --- */
 
 static void begin(struct host *h, uint64_t seq)
 {
@@ -87,8 +86,7 @@ void host__overran(struct host *h, const char *where)
     end(h, &h->hooks.overran, COUNT_OF(args), args);
 }
 
-/* --- one function a row -------------------------------------------------------------------------
- */
+/* --- one function a row --- */
 
 #define ROW(lower)                                                                                 \
     struct ipc_##lower m;                                                                          \
@@ -230,8 +228,7 @@ static int on_alarm(struct host *h, struct endpoint *e, const struct ipc_frame *
     return 0;
 }
 
-/* --- restoring: one answer of each link ---------------------------------------------------------
- */
+/* --- restoring: one answer of each link --- */
 
 /* Tags of an actor's socket; the gateway keeps ten at most. */
 enum { TAGS_MAX = 64 };
@@ -292,8 +289,7 @@ static int on_restored(struct host *h, struct endpoint *e, const struct ipc_fram
     return 0;
 }
 
-/* --- dispatch -----------------------------------------------------------------------------------
- */
+/* --- dispatch --- */
 
 int host__turn(struct host *h, struct endpoint *e, const struct ipc_frame *f)
 {

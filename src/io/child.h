@@ -51,8 +51,7 @@ void child_close(struct child *c);
 /* The same, but waits until a killed process is gone (it takes what its memory takes to be given
  * back): for the end of a loop, which does not watch any more. */
 void child_end(struct child *c);
-/* "exited with status 3", "was killed by signal 9 (Killed)": written into ret, which is returned.
- */
+/* "exited with status 3", "was killed by signal 9 (Killed)": written into ret and returned. */
 const char *child_status_text(int status, char ret[64]);
 
 /* A pair of connected Unix stream sockets, non-blocking and close-on-exec, with room for `buffer`

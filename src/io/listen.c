@@ -96,8 +96,7 @@ static void on_retry(struct timer *t)
     post_accept(CONTAINER_OF(t, struct listener, retry));
 }
 
-/* --- connections that were accepted ------------------------------------------------------------
- */
+/* --- connections that were accepted --- */
 
 static void turn_down(struct listener *li, int fd)
 {

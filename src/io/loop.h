@@ -4,7 +4,7 @@
  * A tick is: poll → due timers → reads → mailbox → deferred → flush → reap.
  *
  *   - Nobody frees inside a callback: an object that dies is doomed (its verbs become no-ops) and
- * its memory goes in the reap phase.
+ *     its memory goes in the reap phase.
  *   - Nobody writes to a socket inside a callback: bytes go to a queue, the flush phase writes.
  *   - Time is given: loop_now() is the moment at which this tick began to work, and does not move
  *     within it.
@@ -48,8 +48,7 @@ int64_t loop_now_us(const struct loop *l);
 uint64_t loop_queued(const struct loop *l);
 /* Wall-clock milliseconds since 1970, fixed within a tick (simulated: moves with loop_advance). */
 int64_t loop_wall(const struct loop *l);
-/* The same moment as an HTTP date, "Sun, 06 Nov 1994 08:49:37 GMT": 29 bytes, good for this tick.
- */
+/* The same moment as an HTTP date, "Sun, 06 Nov 1994 08:49:37 GMT": 29 bytes, for this tick. */
 struct slice loop_http_date(struct loop *l);
 
 /*

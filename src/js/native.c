@@ -10,8 +10,7 @@
 
 #define U53_MAX 9007199254740991.0
 
-/* --- functions ----------------------------------------------------------------------------------
- */
+/* --- functions --- */
 
 struct js__bound {
     struct js_vm *vm;
@@ -57,8 +56,7 @@ JSObjectRef js_natives(struct js_vm *vm, const struct js_native *table, void *st
     return o;
 }
 
-/* --- throwing -----------------------------------------------------------------------------------
- */
+/* --- throwing --- */
 
 JSValueRef js__make_error(struct js_vm *vm, const char *name, const char *text)
 {
@@ -95,8 +93,7 @@ JSValueRef js_throw_err(const struct js_args *a, int err, const struct err_note 
     return js_throw(a, "Error", "%s", note && note->text[0] ? note->text : err_text(err));
 }
 
-/* --- arguments ----------------------------------------------------------------------------------
- */
+/* --- arguments --- */
 
 static bool wrong(const struct js_args *a, size_t i, const char *expected)
 {
@@ -168,8 +165,7 @@ bool js_arg_given(const struct js_args *a, size_t i)
     return i < a->n && !JSValueIsUndefined(a->cx, a->v[i]) && !JSValueIsNull(a->cx, a->v[i]);
 }
 
-/* --- handles and the morgue ---------------------------------------------------------------------
- */
+/* --- handles and the morgue --- */
 
 struct js__handle {
     struct js_vm *vm;
@@ -250,8 +246,7 @@ void js_handle_close(struct js_vm *vm, JSValueRef v, const struct js_kind *kind)
         end_body(h);
 }
 
-/* --- classes ------------------------------------------------------------------------------------
- */
+/* --- classes --- */
 
 void js__natives_init(struct js_vm *vm)
 {

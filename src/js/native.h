@@ -40,16 +40,14 @@ struct js_native {
  * the vm, as does state. The functions do not need their `this`. */
 JSObjectRef js_natives(struct js_vm *vm, const struct js_native *table, void *state);
 
-/* --- throwing: always returns NULL, so that `return js_throw(a, …)` reads well -------------------
- */
+/* --- throwing: always returns NULL, so that `return js_throw(a, …)` reads well --- */
 
 /* name: "TypeError", "RangeError", "Error", … or a DOMException's ("DataCloneError"). */
 JSValueRef js_throw(const struct js_args *a, const char *name, const char *fmt, ...) PRINTF(3, 4);
 /* An Error with the text of the row, or of the note when there is one. err may be negative. */
 JSValueRef js_throw_err(const struct js_args *a, int err, const struct err_note *note);
 
-/* --- arguments: false means that a TypeError or RangeError was thrown ----------------------------
- */
+/* --- arguments: false means that a TypeError or RangeError was thrown --- */
 
 bool js_arg_number(const struct js_args *a, size_t i, double *ret);
 /* Integers 0 … 2^32 - 1 and 0 … 2^53 - 1. */
@@ -64,8 +62,7 @@ bool js_arg_bytes(const struct js_args *a, size_t i, struct span *ret);
 /* Given, and neither undefined nor null. */
 bool js_arg_given(const struct js_args *a, size_t i);
 
-/* --- handles: a C body with a JavaScript life ----------------------------------------------------
- */
+/* --- handles: a C body with a JavaScript life --- */
 
 /*
  * A handle is an object that owns a C body. js_handle_close ends the body by decision; else it goes

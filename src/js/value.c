@@ -28,8 +28,7 @@ JSValueRef js_number(JSContextRef cx, double n)
     return JSValueMakeNumber(cx, n);
 }
 
-/* --- text into JavaScript -----------------------------------------------------------------------
- */
+/* --- text into JavaScript --- */
 
 /*
  * Most text is ASCII without NUL, and becomes a string of one byte a character: the engine does
@@ -156,8 +155,7 @@ JSValueRef js_latin1(JSContextRef cx, struct slice bytes)
     return string_value(cx, is_plain(bytes) ? plain_string(bytes) : wide_string(bytes, widen));
 }
 
-/* --- text out of JavaScript ---------------------------------------------------------------------
- */
+/* --- text out of JavaScript --- */
 
 static uint8_t *put_utf8(uint8_t *p, uint32_t c)
 {
@@ -180,8 +178,7 @@ static uint8_t *put_utf8(uint8_t *p, uint32_t c)
     return p;
 }
 
-/* Lone surrogates become U+FFFD; the engine's own conversion stops at them. At most 3 bytes a unit.
- */
+/* Lone surrogates become U+FFFD; the engine's own conversion stops at them. At most 3 bytes each. */
 static size_t to_utf8(const JSChar *u, size_t n, uint8_t *out)
 {
     uint8_t *p = out;
@@ -285,8 +282,7 @@ int js_latin1_add(JSContextRef cx, JSValueRef v, struct buf *out)
     return 0;
 }
 
-/* --- bytes --------------------------------------------------------------------------------------
- */
+/* --- bytes --- */
 
 /* Any thread. */
 static void on_bytes_freed(void *bytes, void *arg)
@@ -359,8 +355,7 @@ bool js_bytes_get(JSContextRef cx, JSValueRef v, struct span *ret)
     return true;
 }
 
-/* --- objects ------------------------------------------------------------------------------------
- */
+/* --- objects --- */
 
 JSObjectRef js_object(JSContextRef cx)
 {

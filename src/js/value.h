@@ -13,8 +13,7 @@
 
 #include "base/bytes.h"
 
-/* --- making values ------------------------------------------------------------------------------
- */
+/* --- making values --- */
 
 JSValueRef js_undefined(JSContextRef cx);
 JSValueRef js_null(JSContextRef cx);
@@ -35,8 +34,7 @@ JSObjectRef js_object(JSContextRef cx);
 void js_set(JSContextRef cx, JSObjectRef o, const char *name, JSValueRef v);
 JSValueRef js_array(JSContextRef cx, size_t n, const JSValueRef *v);
 
-/* --- reading values -----------------------------------------------------------------------------
- */
+/* --- reading values --- */
 
 /* A property, or NULL when reading it throws. undefined when it is not there. */
 JSValueRef js_get(JSContextRef cx, JSValueRef o, const char *name);

@@ -41,8 +41,7 @@ JSValueRef js_global(const struct js_vm *vm)
     return JSContextGetGlobalObject(vm->cx);
 }
 
-/* --- exceptions as text -------------------------------------------------------------------------
- */
+/* --- exceptions as text --- */
 
 void js_error_done(struct js_error *e)
 {
@@ -127,8 +126,7 @@ static int outcome(struct js_vm *vm, JSValueRef value, JSValueRef exception, JSV
     return 0;
 }
 
-/* --- entering -----------------------------------------------------------------------------------
- */
+/* --- entering --- */
 
 int js_eval(struct js_vm *vm, struct slice script, const char *name, int line, JSValueRef *ret,
             struct js_error *ret_err)
@@ -169,8 +167,7 @@ int js_leave(struct js_vm *vm)
     return vm->terminated && !before ? -ERR_WORKER_CPU : 0;
 }
 
-/* --- limits and settings ------------------------------------------------------------------------
- */
+/* --- limits and settings --- */
 
 static bool on_timeout(JSContextRef cx, void *arg)
 {

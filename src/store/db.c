@@ -22,8 +22,7 @@ static const char *const STMT_SQL[] = {
 #undef STMT
 };
 
-/* --- errors ------------------------------------------------------------------------------------
- */
+/* --- errors --- */
 
 static int row_of(int rc)
 {
@@ -88,8 +87,7 @@ int db__check(const struct db *db, struct err_note *note)
     return db->broken ? err_notef(note, db->broken, "%s", db->broken_text) : 0;
 }
 
-/* --- opening and closing -------------------------------------------------------------------------
- */
+/* --- opening and closing --- */
 
 static int pragmas(struct db *db, struct err_note *note)
 {
@@ -294,8 +292,7 @@ void db__done(struct db *db)
         remove_file(db);
 }
 
-/* --- statements ----------------------------------------------------------------------------------
- */
+/* --- statements --- */
 
 sqlite3_stmt *db__stmt(struct db *db, enum db_stmt which, int *ret_err, struct err_note *note)
 {

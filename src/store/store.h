@@ -1,8 +1,8 @@
 /*
  * All databases of one worker process: one SQLite file per actor, opened when it is needed.
  *
- *   STATE/<class key>/<64 hex>.sqlite     an actor: key-value table, alarm, the application's own
- * tables STATE/alarms.sqlite                   every alarm of every actor (alarm.h)
+ *   STATE/<class key>/<64 hex>.sqlite  an actor: key-value table, alarm, the application's tables
+ *   STATE/alarms.sqlite                every alarm of every actor (alarm.h)
  *
  * An actor is named by a handle (never 0). Taking one is cheap and touches no file; the file
  * appears with the first write. What is written after the last commit is one transaction per actor:

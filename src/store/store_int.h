@@ -95,8 +95,7 @@ void db__reset(sqlite3_stmt **st); /* for CLEANUP */
 /* 1: a row, 0: done, or an error. Own statements only. */
 int db__step(struct db *db, sqlite3_stmt *st, struct err_note *note);
 int db__run(struct db *db, const char *sql, struct err_note *note);
-/* The row of errors.def for what SQLite just said, with its text; breaks the actor where it must.
- */
+/* The row of errors.def for what SQLite said last, with its text; breaks the actor if it must. */
 int db__error(struct db *db, int rc, struct err_note *note);
 /* The error that broke it, with its text, or 0. */
 int db__check(const struct db *db, struct err_note *note);

@@ -311,8 +311,7 @@ static int after_final_block(z_stream *z)
     return 0;
 }
 
-/* Expands one piece. One byte more than max is asked for, so that "just fits" is told from "more".
- */
+/* Expands one piece. One byte more than max is asked for, to tell "just fits" from "more". */
 static int expand(z_stream *z, struct slice in, size_t max, size_t before, struct buf *out)
 {
     z->next_in = (Bytef *)in.p;

@@ -1,5 +1,4 @@
-/* What the files of http1 share: the characters of the grammar, and the parser of one whole head.
- */
+/* What the files of http1 share: the characters of the grammar, the parser of one whole head. */
 #ifndef WIRE_HTTP1_INT_H
 #define WIRE_HTTP1_INT_H
 

@@ -3,9 +3,11 @@
  * and until when (exp). HS256, ES256 (P-256), RS256 and EdDSA (Ed25519).
  *
  * A key is given as people write it in a configuration:
+ *
  *   text        a shared secret; or, as it begins, a PEM ("-----BEGIN") or a JWK ("{")
  *   base64:…    the same in base64
  *   file:PATH   a file with a PEM, a JWK, or the secret's bytes in hex; its reader is the caller
+ *
  * The kind of key is the algorithm; a token that names another is refused.
  */
 #ifndef WIRE_JWT_H

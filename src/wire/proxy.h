@@ -9,8 +9,7 @@
 
 #include "base/err.h"
 
-/* The longest header that is accepted, with the extensions (TLVs) of version 2, which are skipped.
- */
+/* The longest header that is accepted, with the extensions (TLVs) of version 2, all skipped. */
 enum { PROXY_HEADER_MAX = 4096 };
 
 struct proxy_header {

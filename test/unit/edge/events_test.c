@@ -84,8 +84,7 @@ TEST(a_rewind_sends_the_unacknowledged_again_before_what_came_later)
     events_done(&ev);
 }
 
-/* Any order of adds and drops agrees with a plain array, also with stragglers that stay for long.
- */
+/* Any order of adds and drops agrees with a plain array, also when some stay for long. */
 TEST(events_are_found_whatever_was_dropped_in_between)
 {
     enum { N = 20000 };

@@ -13,8 +13,7 @@
 #include "lab.h"
 #include "wire/pulse.h"
 
-/* --- the worker ---------------------------------------------------------------------------------
- */
+/* --- the worker --- */
 
 static struct pulse *pulse;
 static char mode[64];
@@ -120,8 +119,7 @@ static int work(void)
     }
 }
 
-/* --- the gateway --------------------------------------------------------------------------------
- */
+/* --- the gateway --- */
 
 static struct lab lab;
 static struct peer client;

@@ -1,5 +1,4 @@
-/* Random walks of clients, an origin and a publisher: nothing is left behind, whatever the order.
- */
+/* Random walks of clients, an origin and a publisher: nothing is left behind. */
 #include "edge/grip_hold_int.h"
 
 #include "grip_lab.h"

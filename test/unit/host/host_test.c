@@ -50,8 +50,7 @@ static void expect_failed(const char *script, const char *begin)
     assert_int_equal(worker_end(&w), HOST_EXIT_FAILED);
 }
 
-/* --- requests -----------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 TEST(host_answers_a_request_and_acknowledges_it_behind_the_answer)
 {
@@ -205,8 +204,7 @@ TEST(host_tells_a_body_that_its_client_is_gone)
     worker_stop(&w);
 }
 
-/* --- outgoing -----------------------------------------------------------------------------------
- */
+/* --- outgoing --- */
 
 TEST(host_fetches_through_the_gateway)
 {
@@ -307,8 +305,7 @@ TEST(host_does_no_io_while_the_module_is_evaluated)
     worker_stop(&w);
 }
 
-/* --- errors -------------------------------------------------------------------------------------
- */
+/* --- errors --- */
 
 TEST(host_logs_what_a_handler_throws_and_answers_500)
 {
@@ -382,8 +379,7 @@ TEST(host_maps_places_to_the_authors_files)
     assert_int_equal(worker_end(&w), HOST_EXIT_FAILED);
 }
 
-/* --- storage and the output gate ----------------------------------------------------------------
- */
+/* --- storage and the output gate --- */
 
 #define ROOMS                                                                                      \
     "\"bindings\": [{\"type\": \"durable_object\", \"name\": \"ROOMS\", \"class\": \"Room\"}], "   \
@@ -453,8 +449,7 @@ TEST(host_tells_nobody_of_writes_that_could_not_be_kept)
     (void)nftw(o.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* --- limits -------------------------------------------------------------------------------------
- */
+/* --- limits --- */
 
 static void expect_exiting(struct worker *w, int err)
 {
@@ -534,8 +529,7 @@ TEST(host_lets_garbage_be)
     worker_stop(&w);
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
 TEST(host_drains_what_runs_and_leaves)
 {

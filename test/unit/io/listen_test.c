@@ -249,8 +249,7 @@ TEST(out_of_descriptors_turns_away_and_recovers)
     (void)close(two);
 }
 
-/* --- prefaces and admission --------------------------------------------------------------------
- */
+/* --- prefaces and admission --- */
 
 static int left;
 static bool is_open = true;

@@ -116,8 +116,7 @@ TEST(vm_tells_of_rejections_that_nobody_handles)
     expect_text(value("String(seen)"), "lost");
 }
 
-/* --- natives ------------------------------------------------------------------------------------
- */
+/* --- natives --- */
 
 static JSValueRef sum(const struct js_args *a)
 {

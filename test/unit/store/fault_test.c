@@ -8,8 +8,7 @@
 
 #include "unit/store/store_fixture.h"
 
-/* --- a VFS that fails --------------------------------------------------------------------------
- */
+/* --- a VFS that fails --- */
 
 static struct {
     sqlite3_vfs vfs;
@@ -133,8 +132,7 @@ static void arm(int n, int code, bool persists)
     shim.hit = false;
 }
 
-/* --- the work ------------------------------------------------------------------------------------
- */
+/* --- the work --- */
 
 enum { ROUNDS = 3 };
 
