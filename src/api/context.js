@@ -82,7 +82,7 @@ export const quiet = () => held === 0 && head === tasks.length;
 
 // --- tasks: turns that the api itself asks for ------------------------------------------------------------------------------
 
-const ROUNDS = 1000; // settle() calls before the host looks at its links and timers again
+const ROUNDS = 1000; // settle() calls before the host looks at its links and timers again; it would stop by itself after 10,000
 const tasks = [];
 let head = 0;
 let rounds = 0;

@@ -16,11 +16,11 @@
 #include "store/store.h"
 
 enum {
-    SETTLE_MAX = 1000,    /* rounds of settle() for one batch; more is a bug of ours */
-    TIMERS_MAX = 1000,    /* due timers that one tick runs */
-    LEAVE_MS = 5000,      /* how long the gateway may take to read our last words */
-    OVERRAN_SECONDS = 1,  /* for naming the place of a loop */
-    REST_MS = 2000,       /* without an event, then what is not used is collected, */
+    SETTLE_MAX = 10000,  /* rounds of settle() for one batch; it takes a pause after 1,000 itself */
+    TIMERS_MAX = 1000,   /* due timers that one tick runs */
+    LEAVE_MS = 5000,     /* how long the gateway may take to read our last words */
+    OVERRAN_SECONDS = 1, /* for naming the place of a loop */
+    REST_MS = 2000,      /* without an event, then what is not used is collected, */
     REST_BYTES = 8 << 20, /* if there may be so much of it */
     WATCH_EXTRA_DIV = 4,  /* the timer of limits.h comes this part of the limit later */
 };

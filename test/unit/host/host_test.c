@@ -428,6 +428,26 @@ TEST(host_keeps_what_an_object_stored_before_it_answers)
     (void)nftw(o.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Thousands of turns that nothing else wakes the process for: an instance is looked at in an hour. */
+TEST(host_goes_on_with_what_one_batch_has_no_room_for)
+{
+    const struct worker_options o = {.config = "\"bindings\": [{\"type\": \"durable_object\", "
+                                               "\"name\": \"ROOMS\", \"class\": \"Room\"}], "
+                                               "\"durable\": {\"idle_ms\": 3600000, \"classes\": "
+                                               "[{\"name\": \"Room\", \"key\": \"t-Room\"}]}"};
+    struct worker w = ready("class Room { n = 0; fetch() { return new Response(++this.n); } }"
+                            "return {Room, default: {async fetch(request, env) {"
+                            "const calls = Array.from({length: 2000}, () => "
+                            "env.ROOMS.getByName('a').fetch(request.url));"
+                            "return (await Promise.all(calls)).at(-1); }}};",
+                            &o);
+
+    worker_request(&w, 1, "GET http://t/\n");
+    worker_restore_none(&w);
+    worker_expect_text(&w, 200, "2000");
+    worker_stop(&w);
+}
+
 TEST(host_tells_nobody_of_writes_that_could_not_be_kept)
 {
     const struct worker_options o = {.sandbox = SANDBOX_OFF,
@@ -598,6 +618,7 @@ int main(void)
         cmocka_unit_test(host_says_why_an_application_cannot_run),
         cmocka_unit_test(host_maps_places_to_the_authors_files),
         cmocka_unit_test(host_keeps_what_an_object_stored_before_it_answers),
+        cmocka_unit_test(host_goes_on_with_what_one_batch_has_no_room_for),
         cmocka_unit_test(host_tells_nobody_of_writes_that_could_not_be_kept),
         cmocka_unit_test(host_ends_a_loop),
         cmocka_unit_test(host_ends_a_loop_that_catches_everything),
