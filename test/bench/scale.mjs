@@ -1,90 +1,155 @@
 #!/usr/bin/env node
-// Very many WebSocket connections on one Holdfast, held idle, then one message to all: what a connection costs.
+// Very many WebSocket connections on one Holdfast, held idle, then one message to all: what a connection costs, and whether
+// that stays so when there are more of them.
 //
-//   node test/bench/scale.mjs [--connections=100000] [--rooms=100] [--idle=10] [--kinds=plain,hibernated]
+//   node test/bench/scale.mjs [--connections=1000,10000,100000] [--kinds=plain,hibernated,echo] [--room=1000] [--idle=30] [--threads=N]
 //
 // plain: Durable Objects that hold their sockets themselves (accept()); hibernated: acceptWebSocket(), and the worker process
-// has ended. Memory is the private memory of all our processes, less what they took before the first connection; what the kernel
-// keeps for its sockets is not in it.
+// has ended. In both, one connection of each room (--room connections) speaks, and all hear it. echo: hibernated, and every
+// connection speaks and hears itself. At last the worker process of the hibernated kinds is killed (SIGKILL), and all are told
+// again: a connection that is cut ends the bench.
+//
+// Memory is private memory, less what was taken with a few connections; the kernel's is half of what its slabs grew by, because
+// the other half are the clients' sockets. The limit on open
+// files is one of a thread here (README.md: --threads), so Holdfast and the load get as many as the largest number needs.
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Load } from './load.mjs';
-import { cpuSeconds, memoryOf, openFiles } from './proc.mjs';
+import { cpuSeconds, family, memoryOf, openFiles } from './proc.mjs';
 import { servers } from './servers.mjs';
 
 const SOURCE_MAX = 20_000; // connections from one address: ports are some 28,000
-const RESERVE = 500; // descriptors for other things
-const KINDS = { plain: 'plain/%d', hibernated: 'room/%d' };
+const RESERVE = 500; // descriptors of a thread for other things
+const UNEVEN = 1.1; // the kernel spreads connections over threads by chance
+const FEW = 50; // connections that are there before memory is measured
+const DELIVERIES = 100_000; // at least, for their CPU: the kernel counts it in hundredths of a second
+const KINDS = {
+    plain: { path: 'plain/%d', mode: 'once' },
+    hibernated: { path: 'room/%d', mode: 'once' },
+    echo: { path: 'echo/%d', mode: 'each' },
+};
 
 const { values } = parseArgs({
     options: {
-        connections: { type: 'string', default: '100000' },
-        rooms: { type: 'string', default: '100' },
-        idle: { type: 'string', default: '10' },
-        kinds: { type: 'string', default: 'plain,hibernated' },
+        connections: { type: 'string', default: '1000,10000,100000' },
+        kinds: { type: 'string', default: 'plain,hibernated,echo' },
+        room: { type: 'string', default: '1000' },
+        idle: { type: 'string', default: '30' },
+        threads: { type: 'string' },
     },
 });
+const counts = values.connections.split(',').map(Number);
+const kinds = values.kinds.split(',');
+const threads = Number(values.threads ?? Math.ceil((Math.max(...counts) * UNEVEN) / (openFiles() - RESERVE)));
 
-/** As many as were asked for, or as the limit on open files lets one process have. */
-function connections() {
-    const most = openFiles() - RESERVE;
+/** Bytes; slabs: the kernel's, where its sockets live. */
+function memory(server) {
+    const { own, private: all, processes } = memoryOf(server.pid);
+    const slabs = Number(readFileSync('/proc/meminfo', 'latin1').match(/^Slab:\s+(\d+) kB/m)[1]) * 1024;
 
-    if (Number(values.connections) > most)
-        console.log(`the limit on open files is ${openFiles()}: ${most} connections (raise it: prlimit --pid $$ --nofile=1048576:1048576, as root)`);
-    return Math.min(Number(values.connections), most);
+    return { gateway: own, worker: all - own, processes, slabs };
+}
+
+const hibernates = (kind) => kind !== 'plain';
+
+/** Until nothing more is freed or put to sleep. */
+const atRest = (server, kind) => (hibernates(kind) ? server.atRest() : sleep(5000));
+
+function killWorker(server) {
+    for (const { pid } of family(server.pid)) if (pid !== server.pid) process.kill(pid, 'SIGKILL');
+}
+
+/** CPU seconds of the server while it does that. */
+async function cpuOf(server, what) {
+    const before = cpuSeconds(server.pid);
+
+    await what();
+    return cpuSeconds(server.pid) - before;
+}
+
+async function open(server, kind, n, rooms) {
+    const load = Load.start(server.url(KINDS[kind].path), {
+        mode: KINDS[kind].mode,
+        connections: n,
+        rooms,
+        sources: Math.ceil(n / SOURCE_MAX) + 1,
+    });
+
+    return { load, opened: await load.heard('open') };
 }
 
 async function measure(kind, n) {
-    const server = await servers.holdfast();
-    const url = server.url(KINDS[kind]).replace('ws://', 'http://');
-    const result = { kind, connections: n };
+    const server = await servers.holdfast(threads);
+    const result = { kind, n };
 
     try {
-        await (await fetch(url.replace(/\/\w+\/%d/, '/warm'))).text();
-        if (kind === 'hibernated') await server.atRest();
-        else await sleep(1000);
-        const before = memoryOf(server.pid);
-        let cpu = cpuSeconds(server.pid);
-        const load = Load.start(server.url(KINDS[kind]), { mode: 'once', connections: n, rooms: values.rooms, sources: Math.ceil(n / SOURCE_MAX) + 1 });
+        const few = await open(server, kind === 'plain' ? 'plain' : 'hibernated', FEW, 1);
 
-        result.openSeconds = (await load.heard('open')).seconds;
-        result.openCpuUs = ((cpuSeconds(server.pid) - cpu) / n) * 1e6;
-        if (kind === 'hibernated') await server.atRest();
-        else await sleep(5000);
-        const held = memoryOf(server.pid);
+        await few.load.next('all');
+        await sleep(1000);
+        const before = memory(server);
+        let load;
 
-        result.bytes = Math.round((held.private - before.private) / n);
-        result.gatewayBytes = Math.round((held.own - before.own) / n);
+        result.openCpu = await cpuOf(server, async () => {
+            const all = await open(server, kind, n, Math.ceil(n / Number(values.room)));
+
+            load = all.load;
+            result.openSeconds = all.opened.seconds;
+        });
+        await atRest(server, kind);
+        const held = memory(server);
+
         result.processes = held.processes;
-        cpu = cpuSeconds(server.pid);
-        await sleep(Number(values.idle) * 1000);
-        result.idleCpu = (cpuSeconds(server.pid) - cpu) / Number(values.idle);
+        result.gatewayBytes = (held.gateway - before.gateway) / n;
+        result.workerBytes = held.worker ? (held.worker - before.worker) / n : 0;
+        result.kernelBytes = (held.slabs - before.slabs) / n / 2;
+        result.idleCpu = (await cpuOf(server, () => sleep(Number(values.idle) * 1000))) / Number(values.idle);
         result.first = await load.next('all');
-        cpu = cpuSeconds(server.pid);
-        result.second = await load.next('all');
-        await sleep(200);
-        result.deliveryCpuUs = ((cpuSeconds(server.pid) - cpu) / n) * 1e6;
-        result.bytesAfter = Math.round((memoryOf(server.pid).private - before.private) / n);
+        const rounds = Math.ceil(DELIVERIES / n);
+
+        result.deliveryCpu = (await cpuOf(server, async () => {
+            for (let i = 0; i < rounds; i++) result.second = await load.next('all');
+            await sleep(200);
+        })) / rounds;
+        const after = memory(server);
+
+        result.bytesAfter = (after.gateway + after.worker - before.gateway - before.worker) / n;
+        if (hibernates(kind)) {
+            killWorker(server);
+            result.killed = await load.next('all');
+        }
         await load.stop();
+        await few.load.stop();
     } finally {
         await server.stop();
     }
     return result;
 }
 
-const n = connections();
-const rows = [];
+const results = [];
 
-for (const kind of values.kinds.split(',')) rows.push(await measure(kind, n));
-const line = (name, value) => console.log(`| ${name} | ${rows.map(value).join(' | ')} |`);
+for (const kind of kinds)
+    for (const n of counts) {
+        results.push(await measure(kind, n));
+        console.error(`${kind}, ${n}: done`);
+    }
 
-console.log(`\n| ${n} connections, ${values.rooms} rooms | ${rows.map(({ kind }) => kind).join(' | ')} |\n|---|${rows.map(() => '---:|').join('')}`);
-line('memory of ours per idle connection', ({ bytes, processes }) => `${bytes} B (${processes} process${processes > 1 ? 'es' : ''})`);
-line('of that the gateway', ({ gatewayBytes }) => `${gatewayBytes} B`);
+const row = (name, cells) => console.log(`| ${name} | ${cells.join(' | ')} |`);
+const line = (name, value) => row(name, results.map(value));
+const times = (told) => (told ? `${(told.p50_us / 1000).toFixed(0)}, ${(told.seconds * 1000).toFixed(0)} ms` : '');
+
+console.log(`\nRooms of ${values.room}; ${threads} threads; processes at rest: ${[...new Set(results.map(({ kind, processes }) => `${kind} ${processes}`))].join(', ')}\n`);
+row('', results.map(({ kind, n }) => `${kind} ${n.toLocaleString('en')}`));
+console.log(`|---|${results.map(() => '---:|').join('')}`);
+line('memory per idle connection: the gateway', ({ gatewayBytes }) => `${gatewayBytes.toFixed(0)} B`);
+line('… the worker', ({ workerBytes }) => `${workerBytes.toFixed(0)} B`);
+line('… the kernel', ({ kernelBytes }) => `${kernelBytes.toFixed(0)} B`);
 line('open, all of them', ({ openSeconds }) => `${openSeconds.toFixed(1)} s`);
-line('CPU to open one', ({ openCpuUs }) => `${openCpuUs.toFixed(0)} µs`);
-line('CPU while idle', ({ idleCpu }) => `${(idleCpu * 100).toFixed(2)} %`);
-line('the first message to all: median, last', ({ first }) => `${(first.p50_us / 1000).toFixed(0)} ms, ${(first.seconds * 1000).toFixed(0)} ms`);
-line('the second', ({ second }) => `${(second.p50_us / 1000).toFixed(0)} ms, ${(second.seconds * 1000).toFixed(0)} ms`);
-line('CPU per delivery', ({ deliveryCpuUs }) => `${deliveryCpuUs.toFixed(1)} µs`);
-line('memory per connection after it', ({ bytesAfter }) => `${bytesAfter} B`);
+line('CPU to open one', ({ openCpu, n }) => `${((openCpu / n) * 1e6).toFixed(0)} µs`);
+line(`CPU while idle, ${values.idle} s`, ({ idleCpu }) => `${(idleCpu * 100).toFixed(2)} %`);
+line('the first message to all: median, last', ({ first }) => times(first));
+line('the next', ({ second }) => times(second));
+line('CPU per message heard', ({ deliveryCpu, n }) => `${((deliveryCpu / n) * 1e6).toFixed(1)} µs`);
+line('memory per connection after it', ({ bytesAfter }) => `${bytesAfter.toFixed(0)} B`);
+line('the worker killed, all told again: median, last', ({ killed }) => times(killed));

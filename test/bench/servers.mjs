@@ -135,11 +135,11 @@ export const gripServers = {
 };
 
 export const servers = {
-    holdfast() {
+    /** One edge, as the others have one loop; or more. */
+    holdfast(threads = 1) {
         const state = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
 
-        // One edge, as the others have one loop.
-        writeFileSync(join(state, 'holdfast.toml'), `state = "state"\nthreads = 1\n[[listen]]\nport = 0\n[[app]]\npath = "${join(here, 'app')}"\n`);
+        writeFileSync(join(state, 'holdfast.toml'), `state = "state"\nthreads = ${threads}\n[[listen]]\nport = 0\n[[app]]\npath = "${join(here, 'app')}"\n`);
         return start(holdfast, ['serve', '--config', join(state, 'holdfast.toml')], readyPort, {
             rest: workerGone,
             done: () => rmSync(state, { recursive: true, force: true }),
