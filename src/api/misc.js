@@ -105,7 +105,14 @@ class Scheduler {
   }
 }
 
-for (const ctor of [Performance, Navigator, Scheduler]) finish(ctor);
+/** Named so that who needs it learns what is the matter. */
+export class HTMLRewriter {
+  constructor() {
+    throw new Error('HTMLRewriter is not supported by Holdfast; a parser from npm, such as htmlparser2 or parse5, can take its place');
+  }
+}
+
+for (const ctor of [Performance, Navigator, Scheduler, HTMLRewriter]) finish(ctor);
 
 /** What the global object is an instance of, as far as `instanceof` can tell. */
 class GlobalScope {

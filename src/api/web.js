@@ -3,6 +3,7 @@ import { URLPattern } from 'urlpattern-polyfill/urlpattern';
 import * as abort from './abort.js';
 import { Blob, File } from './blob.js';
 import { Body } from './body.js';
+import { Cache, caches, CacheStorage } from './cache.js';
 import { MessageChannel, MessagePort } from './channel.js';
 import { structuredClone } from './clone.js';
 import { Crypto, crypto, CryptoKey, SubtleCrypto } from './crypto.js';
@@ -19,7 +20,7 @@ import * as streams from './streams.js';
 import { URL, URLSearchParams } from './url.js';
 
 const { AbortController, AbortSignal } = abort;
-const { Navigator, navigator, Performance, performance, queueMicrotask, reportError, scheduler, ServiceWorkerGlobalScope, WorkerGlobalScope } = misc;
+const { HTMLRewriter, Navigator, navigator, Performance, performance, queueMicrotask, reportError, scheduler, ServiceWorkerGlobalScope, WorkerGlobalScope } = misc;
 const { atob, btoa, TextDecoder, TextEncoder } = encoding;
 const { CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, ExtendableEvent, FetchEvent, MessageEvent, PromiseRejectionEvent } = events;
 const {
@@ -30,9 +31,9 @@ const {
 } = streams;
 
 export const webGlobals = {
-  AbortController, AbortSignal, atob, Blob, Body, btoa, ByteLengthQueuingStrategy, CloseEvent, CompressionStream, CountQueuingStrategy,
+  AbortController, AbortSignal, atob, Blob, Body, btoa, ByteLengthQueuingStrategy, Cache, caches, CacheStorage, CloseEvent, CompressionStream, CountQueuingStrategy,
   Crypto, crypto, CryptoKey, CustomEvent, DecompressionStream, DOMException, ErrorEvent, Event, EventTarget, ExtendableEvent, fetch, FetchEvent, File,
-  FixedLengthStream, FormData, Headers, IdentityTransformStream, MessageChannel, MessageEvent, MessagePort, Navigator, navigator, Performance, performance,
+  FixedLengthStream, FormData, Headers, HTMLRewriter, IdentityTransformStream, MessageChannel, MessageEvent, MessagePort, Navigator, navigator, Performance, performance,
   PromiseRejectionEvent, queueMicrotask, ReadableByteStreamController, ReadableStream, ReadableStreamBYOBReader,
   ReadableStreamBYOBRequest, ReadableStreamDefaultController, ReadableStreamDefaultReader, reportError, Request, Response, scheduler, ServiceWorkerGlobalScope,
   structuredClone, SubtleCrypto, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, TransformStream, TransformStreamDefaultController,
