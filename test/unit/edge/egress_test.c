@@ -5,160 +5,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "conn/websocket.h"
 #include "edge/edge.h"
-#include "io/listen.h"
-#include "lib/test.h"
-#include "wire/http1.h"
+#include "origin_lab.h"
 #include "wire/ipc.h"
-#include "wire/ws.h"
-
-/* --- the origin: answers request after request with the texts it was given --- */
-
-struct visitor {
-    struct origin *origin;
-    struct stream *stream;
-    struct transport *socket;
-    struct http1_decoder decoder;
-    struct buf kept;
-};
-
-struct origin {
-    struct loop *loop;
-    struct listener *listener;
-    uint16_t port;
-    const char *const *answers; /* "" answers nothing, "!" drops the connection, "ws" accepts */
-    struct buf heard;
-    struct visitor visitors[16];
-    unsigned n;
-    struct http1_head head;
-    struct websocket_options ws;
-};
-
-static void hear_head(struct origin *o)
-{
-    const struct http1_head *h = &o->head;
-
-    (void)buf_addf(&o->heard, "%.*s %.*s", SLICE_FMT(h->method), SLICE_FMT(h->target));
-    for (uint32_t i = 0; i < h->count; i++)
-        if (!slice_eq_nocase(h->fields[i].name, SLICE("sec-websocket-key")))
-            (void)buf_addf(&o->heard, " %.*s=%.*s", SLICE_FMT(h->fields[i].name),
-                           SLICE_FMT(h->fields[i].value));
-    (void)buf_addf(&o->heard, "\n");
-}
-
-static void echo(void *arg, struct span bytes, bool binary)
-{
-    struct visitor *v = arg;
-    struct payload p = {.bytes = span_slice(bytes), .binary = binary};
-
-    assert_int_equal(transport_send(v->socket, &p), 0);
-    payload_done(&p);
-}
-
-static void echo_over(void *arg, uint16_t code, bool clean, struct slice reason)
-{
-    struct visitor *v = arg;
-
-    (void)buf_addf(&v->origin->heard, "closed %u\n", code);
-    transport_release(v->socket);
-    v->socket = NULL;
-}
-
-static const struct transport_ops echo_ops = {.message = echo, .closed = echo_over};
-
-static void accept_socket(struct visitor *v, struct slice early)
-{
-    char accept[WS_ACCEPT_SIZE + 1], answer[300];
-    struct slice key;
-    int n;
-
-    assert_int_equal(ws_check_request(&v->origin->head, &key), 0);
-    ws_accept(key, accept);
-    n = snprintf(answer, sizeof(answer),
-                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                 "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: chat\r\n\r\n\x81\x05hello",
-                 accept);
-    assert_int_equal(stream_write(v->stream, slice_make(answer, (size_t)n)), 0);
-    v->socket = websocket_open(v->stream, false, early, &v->origin->ws);
-    v->stream = NULL;
-    transport_attach(v->socket, &echo_ops, v);
-    transport_start(v->socket);
-}
-
-static void answer(struct visitor *v, struct slice rest)
-{
-    struct origin *o = v->origin;
-    const char *text = *o->answers ? *o->answers++ : "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n";
-
-    if (!strcmp(text, "ws")) {
-        accept_socket(v, rest);
-        return;
-    }
-    if (!strcmp(text, "!")) {
-        stream_doom(v->stream);
-        v->stream = NULL;
-        return;
-    }
-    assert_int_equal(stream_write(v->stream, slice_str(text)), 0);
-    if (strstr(text, "Connection: close"))
-        stream_end(v->stream);
-}
-
-static void visitor_data(void *arg, struct span in)
-{
-    struct visitor *v = arg;
-    struct slice rest, piece;
-    int r = 1;
-
-    assert_int_equal(buf_add(&v->kept, span_slice(in)), 0);
-    rest = buf_slice(&v->kept);
-    while (v->stream && r > 0) {
-        r = http1_next(&v->decoder, &rest, &v->origin->head, &piece);
-        if (r == HTTP1_HEAD)
-            hear_head(v->origin);
-        else if (r == HTTP1_BODY && piece.n > 100)
-            (void)buf_addf(&v->origin->heard, "+%zu\n", piece.n);
-        else if (r == HTTP1_BODY)
-            (void)buf_addf(&v->origin->heard, "+%.*s\n", SLICE_FMT(piece));
-        else if (r == HTTP1_END)
-            answer(v, rest);
-    }
-    assert_true(r >= 0);
-    buf_consume(&v->kept, v->kept.n - rest.n);
-}
-
-static void visitor_gone(void *arg)
-{
-    struct visitor *v = arg;
-
-    stream_doom(v->stream);
-    v->stream = NULL;
-}
-
-static void visitor_lost(void *arg, int err)
-{
-    visitor_gone(arg);
-}
-
-static const struct stream_ops visitor_ops = {visitor_data, visitor_gone, NULL, visitor_lost};
-static const struct http1_limits limits = {8192, 65536, 100, UINT64_MAX};
-
-static void visit(void *arg, struct stream *take_s)
-{
-    struct origin *o = arg;
-    struct visitor *v = &o->visitors[o->n++];
-
-    assert_true(o->n <= COUNT_OF(o->visitors));
-    v->origin = o;
-    v->stream = take_s;
-    http1_init(&v->decoder, HTTP1_REQUESTS, &limits);
-    buf_init(&v->kept, 8 << 20);
-    stream_attach(take_s, &visitor_ops, v);
-    stream_resume(take_s);
-}
-
-static const struct listen_ops listen_ops = {visit};
 
 /* --- the asker --- */
 
@@ -251,25 +100,17 @@ static void on_taken(void *arg, size_t n)
 
 static const struct egress_ops ops = {on_response, on_body, on_ended, on_failed, on_taken};
 
-#define ANSWERS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
 static struct world *open_world(const char *const *answers, const struct egress_policy *policy,
                                 const struct egress_limits *egress_limits)
 {
     static const struct egress_policy open = {0};
-    const struct listen_options at = {.host = "127.0.0.1"};
     struct world *w = mem_new(sizeof(*w));
-    struct origin *o = w->origin = mem_new(sizeof(*o));
     struct err_note note = {0};
 
-    w->loop = o->loop = loop_new();
-    o->answers = answers;
-    buf_init(&o->heard, 1 << 20);
+    w->loop = loop_new();
+    w->origin = origin_open(w->loop, answers);
     buf_init(&w->told, 1 << 20);
     w->is_body_told = true;
-    o->listener = listen_open(w->loop, &at, &listen_ops, o, &note);
-    assert_non_null(o->listener);
-    o->port = listen_port(o->listener);
     w->egress = egress_new(w->loop, policy ? policy : &open, egress_limits, &w->ws, &note);
     if (!w->egress)
         fail_msg("%s", note.text);
@@ -284,24 +125,14 @@ static void settle(struct world *w, int ticks)
 
 static void close_world(struct world *w)
 {
-    struct origin *o = w->origin;
-
     if (w->socket)
         transport_terminate(w->socket);
     egress_free(w->egress);
     settle(w, 3);
-    listen_close(o->listener);
-    for (unsigned i = 0; i < o->n; i++) {
-        stream_doom(o->visitors[i].stream);
-        if (o->visitors[i].socket)
-            transport_terminate(o->visitors[i].socket);
-        buf_done(&o->visitors[i].kept);
-    }
+    origin_close(w->origin);
     settle(w, 3);
     loop_free(w->loop);
-    buf_done(&o->heard);
     buf_done(&w->told);
-    mem_free(o);
     mem_free(w);
 }
 
@@ -324,20 +155,6 @@ static void run(struct world *w)
     for (int i = 0; i < 1000 && !w->is_over; i++)
         loop_tick(w->loop, 10);
     assert_true(w->is_over);
-}
-
-static void expect_text(struct buf *b, const char *want, uint16_t port)
-{
-    CLEANUP(buf_done) struct buf text = {.max = 1 << 20};
-    const char *at;
-
-    for (; (at = strstr(want, "%P")); want = at + 2)
-        (void)buf_addf(&text, "%.*s%u", (int)(at - want), want, port);
-    (void)buf_addf(&text, "%s", want);
-    (void)buf_add_byte(&text, 0);
-    (void)buf_add_byte(b, 0);
-    assert_string_equal((const char *)b->p, (const char *)text.p);
-    buf_clear(b);
 }
 
 static void told(struct world *w, const char *want)
