@@ -115,7 +115,7 @@ TEST(a_client_that_leaves_while_the_body_comes_cancels_the_call)
 
 TEST(bodies_over_the_limit_go_on_as_a_stream_or_are_502)
 {
-    static char large[150001];
+    static char large[GRIP_HOLD_BODY + 2];
     CLEANUP(buf_done) struct buf body = {0};
 
     memset(large, 'x', sizeof(large) - 1);
@@ -123,8 +123,8 @@ TEST(bodies_over_the_limit_go_on_as_a_stream_or_are_502)
     hold(&client, "Grip-Hold: stream\nGrip-Channel: a\n", large);
     publish(STREAM("a", "!"));
     heard_body(&client, &body);
-    assert_int_equal(body.n, 150001);
-    assert_int_equal(body.p[150000], '!');
+    assert_int_equal(body.n, GRIP_HOLD_BODY + 2);
+    assert_int_equal(body.p[GRIP_HOLD_BODY + 1], '!');
     peer_close(&client);
     how.head = RESPONSE_HOLD;
     say_request(&client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -132,6 +132,19 @@ TEST(bodies_over_the_limit_go_on_as_a_stream_or_are_502)
     assert_null(response->ops);
     expect_answer("HTTP/1.1 502 Bad Gateway\r\n",
                   "\r\n\r\nGRIP instruct response too large from 127.0.0.1:80\n");
+    peer_close(&client);
+}
+
+TEST(a_body_of_the_greatest_size_is_held)
+{
+    static char whole[GRIP_HOLD_BODY + 1];
+
+    memset(whole, 'x', sizeof(whole) - 1);
+    hold(&client, RESPONSE_HOLD, whole);
+    peer_expect(&client, SLICE_NONE);
+    loop_advance(lab.loop, 55000);
+    assert_true(client_heard(&client, "Content-Length: 100000\r\n"));
+    assert_true(slice_ends(peer_heard(&client), slice_str(whole)));
     peer_close(&client);
 }
 
@@ -411,6 +424,7 @@ int main(void)
         FRESH(an_origin_that_breaks_in_the_body_is_502),
         FRESH(a_client_that_leaves_while_the_body_comes_cancels_the_call),
         FRESH(bodies_over_the_limit_go_on_as_a_stream_or_are_502),
+        FRESH(a_body_of_the_greatest_size_is_held),
         FRESH(a_long_body_comes_as_the_client_takes_it),
         FRESH(a_poll_is_answered_by_an_item),
         FRESH(an_item_has_its_own_code_reason_and_fields),

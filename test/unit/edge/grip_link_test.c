@@ -445,6 +445,28 @@ TEST(who_leaves_is_told_to_the_origin_once)
     peer_close(&client);
 }
 
+TEST(so_many_may_wait_to_be_told_as_gone)
+{
+    enum { GONES = 10000 }; /* as in grip_link.c */
+
+    for (int i = 0; i < GONES; i++) {
+        hold(&client, HOLD "Grip-Link: </g>; rel=gone\n", "A");
+        leave(&client);
+    }
+    assert_int_equal(lab.edge->stats.grip_gones_dropped, 0);
+    hold(&client, HOLD "Grip-Link: </g>; rel=gone\n", "A");
+    leave(&client);
+    assert_int_equal(lab.edge->stats.grip_gones_dropped, 1);
+    origin_answers(calls[0], 200, "", "");
+    hold(&client, HOLD "Grip-Link: </g>; rel=gone\n", "A");
+    leave(&client);
+    assert_int_equal(lab.edge->stats.grip_gones_dropped, 1);
+    /* Every one that was not dropped is told. */
+    for (unsigned i = 1; i < n_calls; i++)
+        origin_answers(calls[i], 200, "", "");
+    assert_int_equal(n_calls, GONES + 1);
+}
+
 TEST(a_poll_has_gone_links_too_but_not_when_it_is_made_again)
 {
     hold(&client, "Grip-Hold: response\nGrip-Channel: a\nGrip-Link: </g>; rel=gone\n", "A");
@@ -513,6 +535,7 @@ int main(void)
         FRESH(a_page_is_as_fast_as_its_clients),
         FRESH(links_are_fetched_some_at_a_time),
         FRESH(who_leaves_is_told_to_the_origin_once),
+        FRESH(so_many_may_wait_to_be_told_as_gone),
         FRESH(a_poll_has_gone_links_too_but_not_when_it_is_made_again),
         FRESH(ten_thousand_streams_with_a_link_wait_for_an_origin_that_is_down),
     };

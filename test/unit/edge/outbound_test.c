@@ -201,6 +201,26 @@ TEST(a_fetch_is_given_up_while_its_end_waits)
     assert_int_equal(asker.link->calls.count, 0);
 }
 
+TEST(an_item_that_fills_the_queue_comes_whole_and_one_byte_more_cuts_the_answer)
+{
+    const size_t most = IPC_BODY_WINDOW + (4 << 20); /* QUEUE_MAX of outbound_local.c */
+
+    hold_stream();
+    publish_letters('y', most, true);
+    expect_letters('y', IPC_BODY_WINDOW);
+    assert_int_equal(lab.edge->stats.fetch_queues, 4 << 20);
+    for (unsigned i = 0; i < (4 << 20) / IPC_BODY_WINDOW - 1; i++) {
+        SAY(&asker, credit, CALL, 0, .bytes = IPC_BODY_WINDOW);
+        expect_letters('y', IPC_BODY_WINDOW);
+    }
+    SAY(&asker, cancel, CALL, 0, 0);
+    hold_stream();
+    publish_letters('z', most + 1, false);
+    fake_expect(&lab, &asker, "BODY_ABORT\n");
+    assert_int_equal(lab.edge->stats.fetch_queues, 0);
+    assert_int_equal(asker.link->calls.count, 0);
+}
+
 TEST(a_service_that_is_not_there_fails)
 {
     SAY(&asker, fetch, CALL, 0, .service = SLICE("GONE"), .head = SLICE("GET http://x/\n"));
@@ -235,6 +255,7 @@ int main(void)
         T(an_answer_that_is_cut_is_told),
         T(an_item_over_the_window_comes_as_it_is_taken),
         T(a_fetch_is_given_up_while_its_end_waits),
+        T(an_item_that_fills_the_queue_comes_whole_and_one_byte_more_cuts_the_answer),
         T(a_service_that_is_not_there_fails),
         T(a_body_over_its_window_is_a_violation),
     };
