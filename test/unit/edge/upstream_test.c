@@ -364,7 +364,7 @@ TEST(calls_of_an_application_that_goes_are_over_in_silence)
     open_world(ANSWERS(""));
     start((struct upstream_request){0});
     settle();
-    assert_int_equal(upstreams_calls(app->upstreams), 1);
+    assert_int_equal(edge->stats.upstream_open, 1);
     edge_free(edge);
     edge = NULL;
     settle();
