@@ -11,11 +11,12 @@ const USES = {
   js: ['base'],
   store: ['base'],
   conn: ['io', 'wire', 'base'],
-  edge: ['conn', 'hub', 'io', 'wire', 'base'],
+  egress: ['conn', 'io', 'wire', 'base'],
+  edge: ['egress', 'conn', 'hub', 'io', 'wire', 'base'],
   api: ['store', 'js', 'wire', 'base'],
   host: ['api', 'js', 'store', 'io', 'wire', 'base'],
 };
-const GATEWAY_ONLY = ['hub', 'conn', 'edge'];
+const GATEWAY_ONLY = ['hub', 'conn', 'egress', 'edge'];
 const WORKER_ONLY = ['js', 'store', 'api', 'host'];
 
 // A word, why not, and the folders that may.

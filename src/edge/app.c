@@ -1,7 +1,6 @@
 #include "edge/app.h"
 
 #include "edge/delivery.h"
-#include "edge/egress.h"
 #include "edge/files.h"
 #include "edge/grip_hold.h"
 #include "edge/inbound.h"
@@ -12,6 +11,7 @@
 #include "edge/upstream.h"
 #include "edge/woh.h"
 #include "edge/ws_origin.h"
+#include "egress/egress.h"
 #include "wire/fields.h"
 
 static void on_alarm_due(struct timer *t)

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "edge/egress_rules.h"
+#include "egress/rules.h"
 
 enum { HOPS_MAX = 32 };
 

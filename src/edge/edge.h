@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "egress/egress.h"
 
 struct edge;
 struct loop;
@@ -217,14 +218,6 @@ struct app_service {
     const char *name; /* FETCH.service */
     const char *app;  /* the name of an application, or NULL */
     const char *url;  /* "http://127.0.0.1:9000", or NULL */
-};
-
-/* What outgoing requests may do. Lists are NULL-terminated; NULL is an empty list. */
-struct egress_policy {
-    const char *const *allow;   /* "host", "*.host", "host:port", "10.0.0.0/8"; empty: everything */
-    const char *const *deny;    /* the same; wins over allow */
-    const char *const *resolve; /* "HOST:PORT:ADDRESS", as curl --resolve */
-    const char *const *ca_files; /* PEM, trusted besides the system's */
 };
 
 struct app_config {

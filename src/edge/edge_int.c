@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "base/seen.h"
-#include "edge/egress.h"
 #include "edge/settings.h"
+#include "egress/egress.h"
 
 /* --- mails between edges and the fleet --- */
 

@@ -4,10 +4,10 @@
 
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
-#include "edge/egress.h"
 #include "edge/inbound.h"
 #include "edge/outbound.h"
 #include "edge/sockets.h"
+#include "egress/egress.h"
 #include "io/stream.h"
 
 enum {

@@ -1,10 +1,10 @@
-/* Outbounds that leave the machine, or at least this process: libcurl answers (edge/egress.h). */
+/* Outbounds that leave the machine, or at least this process: libcurl answers (egress/egress.h). */
 #include "conn/transport.h"
 #include "edge/edge_int.h"
-#include "edge/egress.h"
 #include "edge/hold.h"
 #include "edge/link.h"
 #include "edge/outbound_int.h"
+#include "egress/egress.h"
 
 struct remote {
     struct outbound o;

@@ -6,8 +6,8 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "conn/http1_client.h"
-#include "edge/egress.h"
 #include "edge/upstream.h"
+#include "egress/egress.h"
 #include "io/loop.h"
 #include "wire/ws.h"
 

@@ -3,7 +3,7 @@
  * header fields or in a body of type application/grip-instruct.
  * https://pushpin.org/docs/protocols/grip/
  *
- * Response heads are text, "name: value\n" for each field, as edge/egress.h gives them.
+ * Response heads are text, "name: value\n" for each field, as egress/egress.h gives them.
  */
 #ifndef WIRE_GRIP_H
 #define WIRE_GRIP_H

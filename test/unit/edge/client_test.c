@@ -1,6 +1,6 @@
 #include "edge/client.h"
 
-#include "edge/egress_rules.h"
+#include "egress/rules.h"
 #include "lib/test.h"
 
 /* Who the client is behind these fields, for a connection from peer. */

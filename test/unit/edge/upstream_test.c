@@ -6,7 +6,7 @@
 
 #include "edge/edge_int.h"
 #include "edge/origin_route.h"
-#include "origin_lab.h"
+#include "lib/origin_lab.h"
 
 enum { TARGETS = 2 };
 

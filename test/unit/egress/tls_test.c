@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "conn/websocket.h"
-#include "edge/edge.h"
-#include "edge/egress.h"
+#include "egress/egress.h"
 #include "io/loop.h"
 #include "lib/test.h"
 #include "wire/http1.h"

@@ -12,7 +12,7 @@
 #include <sys/random.h>
 
 #include "conn/websocket.h"
-#include "edge/egress_int.h"
+#include "egress/egress_int.h"
 #include "io/stream.h"
 #include "wire/fields.h"
 #include "wire/http1.h"

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "edge/egress_int.h"
+#include "egress/egress_int.h"
 #include "wire/http1.h"
 #include "wire/ipc.h"
 

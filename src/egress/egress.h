@@ -9,8 +9,8 @@
  *
  * Content codings are passed through as they come (the worker decodes what JavaScript reads).
  */
-#ifndef EDGE_EGRESS_H
-#define EDGE_EGRESS_H
+#ifndef EGRESS_EGRESS_H
+#define EGRESS_EGRESS_H
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -19,9 +19,16 @@ struct loop;
 struct stream;
 struct transport;
 struct websocket_options;
-struct egress_policy; /* edge.h */
 struct egress;
 struct egress_call;
+
+/* What outgoing requests may do. Lists are NULL-terminated; NULL is an empty list. */
+struct egress_policy {
+    const char *const *allow;   /* "host", "*.host", "host:port", "10.0.0.0/8"; empty: everything */
+    const char *const *deny;    /* the same; wins over allow */
+    const char *const *resolve; /* "HOST:PORT:ADDRESS", as curl --resolve */
+    const char *const *ca_files; /* PEM, trusted besides the system's */
+};
 
 /* 0 means the default in brackets. */
 struct egress_limits {

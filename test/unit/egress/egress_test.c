@@ -1,12 +1,11 @@
 /* Against an origin of our own on the same loop, over real sockets on 127.0.0.1. */
-#include "edge/egress.h"
+#include "egress/egress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "edge/edge.h"
-#include "origin_lab.h"
+#include "lib/origin_lab.h"
 #include "wire/ipc.h"
 
 /* --- the asker --- */

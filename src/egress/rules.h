@@ -9,8 +9,8 @@
  * resolved, addresses when they are known: whatever a name resolves to, a denied address is not
  * reached.
  */
-#ifndef EDGE_EGRESS_RULES_H
-#define EDGE_EGRESS_RULES_H
+#ifndef EGRESS_RULES_H
+#define EGRESS_RULES_H
 
 #include "base/bytes.h"
 #include "base/err.h"

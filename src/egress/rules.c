@@ -1,4 +1,4 @@
-#include "edge/egress_rules.h"
+#include "egress/rules.h"
 
 #include <arpa/inet.h>
 

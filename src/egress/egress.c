@@ -3,15 +3,14 @@
  * tell it what has happened. It expects level-triggered readiness and the loop gives edges, so a
  * watch that is still wanted after an action is armed again.
  */
-#include "edge/egress.h"
+#include "egress/egress.h"
 
 #include <assert.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <sys/epoll.h>
 
-#include "edge/edge.h"
-#include "edge/egress_int.h"
+#include "egress/egress_int.h"
 
 /* --- descriptors --- */
 

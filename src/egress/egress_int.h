@@ -1,13 +1,13 @@
-/* What the files of egress share: egress.c (libcurl on the loop), egress_call.c (one fetch),
- * egress_dial.c (a connection only), egress_socket.c (the opening handshake of a WebSocket). */
-#ifndef EDGE_EGRESS_INT_H
-#define EDGE_EGRESS_INT_H
+/* What the files of egress share: egress.c (libcurl on the loop), call.c (one fetch), dial.c (a
+ * connection only), socket.c (the opening handshake of a WebSocket). */
+#ifndef EGRESS_EGRESS_INT_H
+#define EGRESS_EGRESS_INT_H
 
 #include <curl/curl.h>
 
 #include "base/list.h"
-#include "edge/egress.h"
-#include "edge/egress_rules.h"
+#include "egress/egress.h"
+#include "egress/rules.h"
 #include "io/loop.h"
 
 enum {

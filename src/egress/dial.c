@@ -7,7 +7,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
-#include "edge/egress_int.h"
+#include "egress/egress_int.h"
 #include "io/stream.h"
 
 struct dial {
