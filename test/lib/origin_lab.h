@@ -1,9 +1,9 @@
 /*
- * An origin for the tests: a server on 127.0.0.1, on the loop of what is tested, that answers request
+ * An origin for the tests: a server on 127.0.0.1, on the loop of what is tested. It answers request
  * after request with the texts it was given and writes down what it hears.
  */
-#ifndef TEST_UNIT_EDGE_ORIGIN_LAB_H
-#define TEST_UNIT_EDGE_ORIGIN_LAB_H
+#ifndef TEST_LIB_ORIGIN_LAB_H
+#define TEST_LIB_ORIGIN_LAB_H
 
 #include <stdio.h>
 #include <string.h>
