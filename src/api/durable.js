@@ -5,8 +5,8 @@ import { isId, namedId, parsedId, randomId, rowOf } from './durable_id.js';
 import { internal, requireInternal } from './internal.js';
 import { native } from './native.js';
 import { Request } from './request.js';
-import { Response } from './response.js';
-import { passByReference, reachActor, rpcProperty, ServiceStub } from './rpc.js';
+import { Response, responseEnd, upgradedResponse } from './response.js';
+import { passByReference, reachActor, remoteMembers, ServiceStub } from './rpc.js';
 import { watchedResponse } from './durable_body.js';
 import { finish, wrongArgument } from './webidl.js';
 import { sockets, transfer } from './websocket.js';
@@ -80,13 +80,13 @@ export class DurableObjectNamespace {
   get(id, options) {
     if (!isId(id)) throw wrongArgument('get', 'DurableObjectNamespace', 1, 'DurableObjectId');
     checkRouting(options);
-    return stub(rowOf(id), id);
+    return new DurableObjectStub(internal, rowOf(id), id);
   }
 
   getByName(name, options) {
     if (arguments.length === 0) throw wrongArgument('getByName', 'DurableObjectNamespace', 1, 'string');
     checkRouting(options);
-    return stub(this.#row, namedId(this.#row, `${name}`));
+    return new DurableObjectStub(internal, this.#row, namedId(this.#row, `${name}`));
   }
 
   jurisdiction(name) {
@@ -102,50 +102,53 @@ function checkRouting(options) {
   if (mode !== undefined && mode !== 'primary-only') throw new RangeError(`unknown routingMode: ${mode}`);
 }
 
-// What a stub leads to. `life` is the actor's (actor.js) that it first reached: once that is over, it is broken for ever.
-class Channel {
-  life = undefined;
+/** What callers have of an object. Members that it does not have are remote methods and properties. */
+export class DurableObjectStub {
+  id;
+  name;
+  #row;
+  #id;
+  #life = undefined; // the actor's (actor.js) that it first reached: once that is over, it is broken for ever
 
-  constructor(row, id) {
-    this.row = row;
+  constructor(token, row, id) {
+    requireInternal(token);
+    this.#row = row;
+    this.#id = id;
     this.id = id;
+    this.name = id.name;
+  }
+
+  // A function of its own, because methods of a stub may be detached.
+  get fetch() {
+    return async (input, init) => {
+      const request = new Request(input, init);
+      return this.#call((instance, actor) => answer(instance, actor, request));
+    };
   }
 
   /** work(instance, actor) as an event of the object; calls arrive in order. The promise of its value, delivered to the caller. */
-  call(work) {
+  #call(work) {
     const caller = current();
     return new Promise((resolve, reject) => {
       caller.hold();
       post(stateless, () => {
         caller.release();
-        const actor = actorOf(this.row, `${this.id}`, this.id.name);
-        if (this.life?.error === undefined) this.life = actor.life;
-        if (this.life.error !== undefined) post(caller, () => reject(this.life.error));
+        const actor = actorOf(this.#row, `${this.#id}`, this.#id.name);
+        if (this.#life?.error === undefined) this.#life = actor.life;
+        if (this.#life.error !== undefined) post(caller, () => reject(this.#life.error));
         else actor.call(caller, () => work(actor.instance, actor), resolve, reject);
       });
     });
   }
-}
 
-export class DurableObjectStub {
-  #channel;
-
-  constructor(token, channel) {
-    requireInternal(token);
-    this.#channel = channel;
-    this.id = channel.id;
-    if (channel.id.name !== undefined) this.name = channel.id.name;
-  }
-
-  async fetch(input, init) {
-    const request = new Request(input, init);
-    return this.#channel.call((instance, actor) => answer(instance, actor, request));
+  static {
+    const members = remoteMembers((stub) => reachActor((work) => stub.#call(work)));
+    // It is a ServiceStub to instanceof, which is how RPC libraries know what they can pass on.
+    Object.setPrototypeOf(DurableObjectStub.prototype, Object.setPrototypeOf(members, ServiceStub.prototype));
   }
 }
 
 finish(DurableObjectStub);
-// It is a ServiceStub to instanceof, which is how RPC libraries know what they can pass on.
-Object.setPrototypeOf(DurableObjectStub.prototype, ServiceStub.prototype);
 
 async function answer(instance, actor, request) {
   if (typeof instance.fetch !== 'function') throw new Error('Handler does not export a fetch() function.');
@@ -153,26 +156,8 @@ async function answer(instance, actor, request) {
   if (!(response instanceof Response)) {
     throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
   }
-  const { webSocket } = response;
-  if (webSocket === null) return watchedResponse(response, actor.root);
-  return new Response(null, { status: 101, headers: response.headers, webSocket: transfer(webSocket) });
-}
-
-// Members of the class, else a remote method or property of that name.
-function stub(row, id) {
-  const channel = new Channel(row, id);
-  const target = new DurableObjectStub(internal, channel);
-  const reach = reachActor((work) => channel.call(work));
-  return passByReference(new Proxy(target, {
-    get(_, key) {
-      if (typeof key === 'symbol' || key === 'then') return Reflect.get(target, key, target);
-      if (key in target) {
-        const value = Reflect.get(target, key, target);
-        return typeof value === 'function' && key !== 'constructor' ? value.bind(target) : value;
-      }
-      return rpcProperty(reach, [key]);
-    },
-  }));
+  const end = responseEnd(response);
+  return end === null ? watchedResponse(response, actor.root) : upgradedResponse(response, transfer(end));
 }
 
 // --- hooks: messages of the link -------------------------------------------------------------------------------------------------

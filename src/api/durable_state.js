@@ -82,7 +82,7 @@ export class DurableObjectState {
     if (end === undefined) throw wrongArgument('acceptWebSocket', 'DurableObjectState', 1, 'WebSocket');
     const list = tags === undefined ? [] : checkTags(tags);
     if (actor.sockets.size >= SOCKETS_MAX) throw new Error(`only ${SOCKETS_MAX} websockets can be accepted on a single Durable Object instance`);
-    checkHibernatable(socket, end);
+    checkHibernatable(end);
     actor.add(end);
     end.hibernate(actor, list);
   }
@@ -145,7 +145,7 @@ export class DurableObjectState {
 
 finish(DurableObjectState);
 
-function checkHibernatable(socket, end) {
+function checkHibernatable(end) {
   if (end.isAccepted || end.actor !== null) throw new Error('Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`');
   if (end.peer === null || end.peerUsed) {
     if (end.peer !== null || end.peerUsed) {
@@ -153,7 +153,7 @@ function checkHibernatable(socket, end) {
     }
     throw new TypeError('Tried to make an api::WebSocket hibernatable when it was in an incompatible state.');
   }
-  checkReturnable(socket);
+  checkReturnable(end);
 }
 
 function checkTags(tags) {

@@ -4,8 +4,8 @@
 //   { method, url (http or https, no fragment), head ("Name: value\n"…), body (null, string, Uint8Array or Outflow),
 //     redirect (0 follow, 1 manual, 2 error), upgrade (a WebSocket is asked for), service ('' or a binding's name),
 //     signal (AbortSignal or null) }
-// and resolves to { status, reason, url ('' when it is the call's), head, body (null or Pipe), webSocket (or null) }. It watches
-// signal to the end of the body and of the socket.
+// and resolves to { status, reason, url ('' when it is the call's), head, body (null or Pipe), end (of its WebSocket,
+// or null) }. It watches signal to the end of the body and of the socket.
 import { outgoingBody } from './body.js';
 import { headersText, headerValue } from './headers.js';
 import { host } from './host.js';

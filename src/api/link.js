@@ -199,30 +199,30 @@ class Exchange {
       if (parts === undefined) throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
       if (this.gone) this.discard(parts);
       else if (parts.handoff !== null) this.handOff(parts.handoff);
-      else if (parts.webSocket !== null) this.upgrade(parts);
+      else if (parts.end !== null) this.upgrade(parts);
       else this.send(parts);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  discard({ body, webSocket }) {
+  discard({ body, end }) {
     this.responded = true;
-    if (webSocket !== null) abandon(webSocket);
+    if (end !== null) abandon(end);
     if (typeof body?.cancel === 'function') Promise.resolve(body.cancel(new Error(LOST))).catch(() => {});
     this.finished();
   }
 
-  upgrade({ reason, head, webSocket }) {
+  upgrade({ reason, head, end }) {
     if (this.hold === 0) {
       throw new TypeError(
         'Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".');
     }
-    checkReturnable(webSocket);
+    checkReturnable(end);
     this.responded = true;
     flush();
     link.response(this.id, 101, this.hold, NONE, 0, reason, host.flag('web_socket_compression') ? head : `${uncompressed(head)}Sec-WebSocket-Extensions: \n`);
-    couple(webSocket, this.hold);
+    couple(end, this.hold);
     this.finished();
   }
 
@@ -346,7 +346,7 @@ class Call {
   context = current();
   pipe = null;
   sink = null;
-  socket = null;
+  socket = null; // the End of the WebSocket that it became
   settled = false;
   over = false;
   undo = undefined; // takes the watch on the signal back
@@ -387,7 +387,7 @@ class Call {
       });
       this.pipe = new Pipe(kind === LENGTH ? length : -1, inflow);
     }
-    this.resolve({ status, reason, url, head, body: this.pipe, webSocket: this.socket });
+    this.resolve({ status, reason, url, head, body: this.pipe, end: this.socket });
     if (this.pipe === null && this.socket === null) this.end();
     else if (this.socket !== null) this.leave();
   }

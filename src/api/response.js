@@ -8,9 +8,9 @@ function isNullBodyStatus(status) {
   return status === 204 || status === 304 || status === 205 || status === 101;
 }
 
-function checkedStatus(value, webSocket) {
+function checkedStatus(value, end) {
   const status = toInteger(value) & 0xffff;
-  if (webSocket !== null) {
+  if (end !== null) {
     if (status !== 101) throw new RangeError('Responses with a WebSocket must have status code 101.');
   } else if (status < 200 || status > 599) {
     throw new RangeError('Responses may only be constructed with status codes in the range 200 to 599, inclusive.');
@@ -28,14 +28,16 @@ function isEmpty(source) {
   return (typeof source === 'string' || source instanceof Uint8Array) && source.length === 0;
 }
 
-let isSocket = (value) => typeof value === 'object';
+let endOf;
 
-/** websocket.js tells what a WebSocket is. */
-export function socketDoor(predicate) {
-  isSocket = predicate;
+/** websocket.js tells the End behind a WebSocket, undefined for anything else. */
+export function socketDoor(fn) {
+  endOf = fn;
 }
 
 let fetched;
+let socketOf;
+let upgraded;
 let partsOf;
 let failed;
 let handedOff;
@@ -45,7 +47,7 @@ export class Response extends Body {
   #statusText = '';
   #headers = null;
   #contentType = ''; // what the body says, until there are headers to hold it
-  #webSocket = null;
+  #end = null; // of its WebSocket
   #url = '';
   #redirected = false;
   #cf = undefined;
@@ -73,13 +75,23 @@ export class Response extends Body {
       response.#status = answer.status;
       response.#statusText = answer.reason;
       response.#headers = headersOfHead(answer.head, true);
-      response.#webSocket = answer.webSocket;
+      response.#end = answer.end;
       response.#url = answer.url || callUrl;
       response.#redirected = answer.url !== '' && answer.url !== callUrl;
       if (answer.body !== null) {
         answer.body.coding = knownCoding(headerValue(response.#headers, 'content-encoding'));
         setBody(response, answer.body);
       }
+      return response;
+    };
+
+    socketOf = (response) => response.#end;
+
+    upgraded = (from, end) => {
+      const response = new Response();
+      response.#status = 101;
+      response.#headers = from.#headers === null ? null : new Headers(from.#headers);
+      response.#end = end;
       return response;
     };
 
@@ -104,7 +116,7 @@ export class Response extends Body {
         status: value.#status,
         reason: value.#statusText,
         head: headers === null ? (value.#contentType === '' ? '' : `Content-Type: ${value.#contentType}\n`) : headersText(headers),
-        webSocket: value.#webSocket,
+        end: value.#end,
         handoff: value.#handoff,
         body: outgoingBody(value, value.#manual ? AS_IS : headers === null ? undefined : knownCoding(headerValue(headers, 'content-encoding'))),
       };
@@ -115,12 +127,13 @@ export class Response extends Body {
     if (typeof init !== 'object' && typeof init !== 'function') throw wrongConstructorArgument('Response', 2, 'InitializerDict or Response');
     const { status, statusText, headers, webSocket, cf, encodeBody } = init;
     if (webSocket !== undefined && webSocket !== null) {
-      if (!isSocket(webSocket)) {
+      const end = endOf(webSocket);
+      if (end === undefined) {
         throw new TypeError("Incorrect type for the 'webSocket' field on 'InitializerDict': the provided value is not of type 'WebSocket'.");
       }
-      this.#webSocket = webSocket;
+      this.#end = end;
     }
-    if (status !== undefined || this.#webSocket !== null) this.#status = checkedStatus(status === undefined ? 200 : status, this.#webSocket);
+    if (status !== undefined || this.#end !== null) this.#status = checkedStatus(status === undefined ? 200 : status, this.#end);
     if (statusText !== undefined) this.#statusText = checkedReason(statusText);
     if (headers !== undefined && headers !== null) this.#headers = new Headers(headers);
     if (cf !== undefined) this.#cf = cf;
@@ -190,7 +203,7 @@ export class Response extends Body {
   }
 
   get webSocket() {
-    return this.#webSocket;
+    return this.#end === null ? null : this.#end.face;
   }
 
   get cf() {
@@ -202,7 +215,7 @@ export class Response extends Body {
   }
 
   clone() {
-    if (this.#webSocket !== null) throw new TypeError('Cannot clone a response to a WebSocket handshake.');
+    if (this.#end !== null) throw new TypeError('Cannot clone a response to a WebSocket handshake.');
     if (this.bodyUsed) throw new TypeError(BODY_USED);
     const copy = new Response();
     copy.#status = this.#status;
@@ -222,10 +235,20 @@ export class Response extends Body {
 finish(Response);
 
 /**
- * The Response of an answer to host.fetch: { status, reason, url ('' : callUrl), head, body: Pipe | null, webSocket }.
+ * The Response of an answer to host.fetch: { status, reason, url ('' : callUrl), head, body: Pipe | null, end: End | null }.
  */
 export function fetchedResponse(answer, callUrl) {
   return fetched(answer, callUrl);
+}
+
+/** The End of a Response's WebSocket, null without one. */
+export function responseEnd(response) {
+  return socketOf(response);
+}
+
+/** The Response that another context gets for response, where its WebSocket is end's. */
+export function upgradedResponse(response, end) {
+  return upgraded(response, end);
 }
 
 /** A Response that hands the request off (fastly_handoff.js). A new Response made of it is an ordinary one. */
@@ -234,9 +257,9 @@ export function handoffResponse(handoff) {
 }
 
 /**
- * What the link sends for a handler's result: { status, reason ('' means the usual one), head, webSocket, handoff (or null),
- * body: null | string | Uint8Array | Outflow }. The response's body is used afterwards. undefined when value is no Response;
- * throws for Response.error() and used bodies.
+ * What the link sends for a handler's result: { status, reason ('' means the usual one), head, end (of its WebSocket, or null), handoff
+ * (or null), body: null | string | Uint8Array | Outflow }. The response's body is used afterwards. undefined when value is no
+ * Response; throws for Response.error() and used bodies.
  */
 export function outgoingResponse(value) {
   return partsOf(value);

@@ -122,7 +122,7 @@ function carry(value, context) {
     if (typeof item === 'symbol') return -1;
     if (isStub(item)) return take(item.dup());
     if (typeof item === 'function' || item instanceof RpcTarget) return take(stubOf(item, context));
-    if (passed.has(item) || byReference.some((ctor) => item instanceof ctor)) return take(item);
+    if (passed.has(item) || item instanceof ServiceStub || byReference.some((ctor) => item instanceof ctor)) return take(item);
     if (item instanceof Response) return item.webSocket === null ? take(item) : refuse('WebSocket');
     if (item instanceof Error || item instanceof DOMException) return -1;
     return refuse(item.constructor?.name ?? 'Object');
@@ -289,6 +289,19 @@ export function reachActor(call) {
       return follow(instance, path, carried).then((value) => carry(value, actor.root));
     });
   };
+}
+
+/**
+ * A prototype whose every member is a remote one but for `then` and symbols, which come from its own prototype, like what is found
+ * before it. reachOf(object): how the members of an object are reached.
+ */
+export function remoteMembers(reachOf) {
+  return new Proxy({}, {
+    get(target, key, object) {
+      if (typeof key === 'symbol' || key === 'then' || key in target) return Reflect.get(target, key, object);
+      return rpcProperty(reachOf(object), [key]);
+    },
+  });
 }
 
 /**

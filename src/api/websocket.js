@@ -33,7 +33,6 @@ export { flush, sockets };
 
 let endOf;
 
-socketDoor((value) => endOf(value) !== undefined);
 
 export class WebSocket extends EventTarget {
   #end;
@@ -133,7 +132,7 @@ constants(WebSocket, {
 });
 
 faces.make = (end) => new WebSocket(internal, end);
-faces.endOf = endOf;
+socketDoor(endOf);
 
 /** The End behind a WebSocket; undefined for anything else. */
 export { endOf };
@@ -155,32 +154,28 @@ function closeCode(value) {
 
 // --- pairs -------------------------------------------------------------------------------------------------------------------------
 
-export const WebSocketPair = constructible('WebSocketPair', class WebSocketPair {
-  constructor() {
-    requireEvent();
-    const a = new End();
-    const b = new End();
-    a.peer = b;
-    b.peer = a;
-    Object.defineProperty(this, 0, { value: a.face, enumerable: true });
-    Object.defineProperty(this, 1, { value: b.face, enumerable: true });
+// A function, because a class that is called without `new` throws before it can say what the platform says.
+export function WebSocketPair() {
+  if (new.target === undefined) {
+    throw new TypeError("Failed to construct 'WebSocketPair': Please use the 'new' operator, this object constructor cannot be called as a function.");
   }
+  requireEvent();
+  const a = new End();
+  const b = new End();
+  a.peer = b;
+  b.peer = a;
+  this[0] = a.face;
+  this[1] = b.face;
+}
 
-  *[Symbol.iterator]() {
+Object.defineProperty(WebSocketPair.prototype, Symbol.iterator, {
+  *value() {
     yield this[0];
     yield this[1];
-  }
+  },
+  writable: true,
+  configurable: true,
 });
-
-/** A class that says what the platform says when it is called without `new`. */
-export function constructible(name, ctor) {
-  const message = `Failed to construct '${name}': Please use the 'new' operator, this object constructor cannot be called as a function.`;
-  return new Proxy(ctor, {
-    apply() {
-      throw new TypeError(message);
-    },
-  });
-}
 
 export class WebSocketRequestResponsePair {
   #request;
@@ -205,31 +200,38 @@ finish(WebSocketRequestResponsePair);
 
 // --- in a Response -----------------------------------------------------------------------------------------------------------------
 
-/** Throws when socket may not be returned in a Response. */
-export function checkReturnable(socket) {
-  const end = endOf(socket);
+/** Throws when end's WebSocket may not be returned in a Response. */
+export function checkReturnable(end) {
   if (end.state === CONNECTING || end.dialled) throw new TypeError("Can't return WebSocket in a Response if it was created with `new WebSocket()`");
   if (end.state === ACCEPTED) throw new TypeError("Can't return WebSocket in a Response after calling accept().");
   if (end.state === HIBERNATABLE) throw new TypeError("Can't return WebSocket in a Response after calling acceptWebSocket().");
   if (end.state === RELEASED) throw new TypeError("Can't return WebSocket that was already used in a response.");
 }
 
-/** The socket leaves this context with a Response (of a stub or a service binding): the WebSocket that the receiver gets. */
-export function transfer(socket) {
-  checkReturnable(socket);
-  return endOf(socket).release().face;
+/** Its WebSocket leaves this context with a Response (of a stub): the End that the receiver gets. */
+export function transfer(end) {
+  checkReturnable(end);
+  const next = new End();
+  next.hold = end.hold;
+  next.peer = end.peer;
+  next.peerUsed = end.peerUsed;
+  next.inbox = end.inbox;
+  next.url = end.url;
+  if (end.hold !== 0) sockets.set(end.hold, next);
+  end.release(next);
+  return next;
 }
 
 /** The 101 is written: the client's hold belongs to the other end of the pair, or is joined with a server's. */
-export function couple(socket, hold) {
-  checkReturnable(socket);
-  const end = endOf(socket).release();
-  end.state = RELEASED;
-  if (end.hold !== 0) {
-    sockets.delete(end.hold);
-    join(hold, end.hold);
-  } else if (end.peer !== null) {
-    end.peer.connect(hold, end.inbox);
+export function couple(end, hold) {
+  checkReturnable(end);
+  const { hold: other, peer, inbox } = end;
+  end.release(null);
+  if (other !== 0) {
+    sockets.delete(other);
+    join(hold, other);
+  } else {
+    peer?.connect(hold, inbox);
   }
 }
 
@@ -273,31 +275,29 @@ class Relay extends End {
 }
 
 /** The client left before it could get the socket. */
-export function abandon(socket) {
-  const end = endOf(socket);
-  if (end === undefined || end.state !== PAIR) return;
-  const next = end.release();
-  next.state = RELEASED;
-  if (next.hold !== 0) {
-    native.link.wsTerminate(next.hold);
-    sockets.delete(next.hold);
+export function abandon(end) {
+  if (end.state !== PAIR) return;
+  const { hold, peer } = end;
+  end.release(null);
+  if (hold !== 0) {
+    native.link.wsTerminate(hold);
+    sockets.delete(hold);
   } else {
-    next.peer?.receive(new Closing(1006, LOST, false, 0));
+    peer?.receive(new Closing(1006, LOST, false, 0));
   }
 }
 
-/** The WebSocket of a fetch that a server answered with 101: hold is the connection to it. */
+/** The End for a fetch that a server answered with 101: hold is the connection to it. */
 export function outgoing(hold) {
   const end = new End();
   end.hold = hold;
   sockets.set(hold, end);
-  return end.face;
+  return end;
 }
 
 /** An AbortSignal's effect on an upgraded socket: the connection is dropped, `close` 1006 fires. */
-export function abortSocket(socket) {
-  const end = endOf(socket);
-  if (end === undefined || end.lost || end.state === RELEASED || end.state === HIBERNATABLE) return;
+export function abortSocket(end) {
+  if (end.lost || end.state === RELEASED || end.state === HIBERNATABLE) return;
   if (end.hold !== 0) frame(end, (hold) => native.link.wsTerminate(hold));
   sockets.delete(end.hold);
   end.receive(new Closing(1006, LOST, false, 0));

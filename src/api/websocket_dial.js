@@ -5,7 +5,7 @@ import { DOMException } from './domexception.js';
 import { CloseEvent, dispatch, Event, trusted } from './events.js';
 import { host } from './host.js';
 import { URL } from './url.js';
-import { ACCEPTED, CONNECTING, End, faces, none, RELEASED, sockets } from './websocket_end.js';
+import { ACCEPTED, CONNECTING, End, none, RELEASED, sockets } from './websocket_end.js';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // RFC 9110 5.6.2
 const FAILED = 'Failed to establish websocket connection';
@@ -68,8 +68,8 @@ function dialCall(url, protocols, signal) {
 }
 
 function dialled(end, answer) {
-  const other = faces.endOf(answer.webSocket);
-  if (other === undefined) {
+  const other = answer.end;
+  if (other === null) {
     return refused(end, new Error('Failed to establish the WebSocket connection: expected server to reply with HTTP status code 101 '
       + `(switching protocols), but received ${answer.status} instead.`));
   }

@@ -22,8 +22,8 @@ const NOT_ACCEPTED = 'You must call one of accept() or state.acceptWebSocket() o
 /** Ends by the gateway's hold: where the link's events go. */
 export const sockets = new Map();
 
-/** The WebSocket of an End, and the End behind a WebSocket (undefined for anything else); websocket.js says how. */
-export const faces = { make: undefined, endOf: undefined };
+/** make(end): the WebSocket of an End; websocket.js says how. */
+export const faces = { make: undefined };
 
 /** Event seq of the link is over; 0 is none. */
 export const acknowledge = (seq) => {
@@ -374,15 +374,8 @@ export class End {
     if (this.state === HIBERNATABLE && this.hold !== 0) frame(this, (hold) => native.link.wsAttach(hold, bytes));
   }
 
-  // It is to be used by somebody else: a fresh End takes over what this one is connected to.
-  release() {
-    const next = new End();
-    next.hold = this.hold;
-    next.peer = this.peer;
-    next.peerUsed = this.peerUsed;
-    next.inbox = this.inbox;
-    next.url = this.url;
-    if (this.hold !== 0) sockets.set(this.hold, next);
+  // It was used in a Response, and what it was connected to is now with next, null for nobody in this process.
+  release(next) {
     if (this.peer !== null) {
       this.peer.peer = next;
       this.peer.peerUsed = true;
@@ -391,7 +384,6 @@ export class End {
     this.peer = null;
     this.inbox = none;
     this.state = RELEASED;
-    return next;
   }
 
   // The client at the other end of the pair is now a connection of the gateway.

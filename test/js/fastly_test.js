@@ -116,7 +116,7 @@ test('env has the variables of the platform', () => {
 let calls = [];
 host.fetch = async (call) => {
   calls.push(call);
-  return { status: 200, reason: '', url: '', head: '', body: null, webSocket: null };
+  return { status: 200, reason: '', url: '', head: '', body: null, end: null };
 };
 
 async function sent(...args) {

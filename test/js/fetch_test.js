@@ -1,7 +1,7 @@
 import { host } from '../../src/api/host.js';
 import { fullPipe, Pipe } from '../../src/api/pipe.js';
 import { abortRequest, incomingRequest } from '../../src/api/request.js';
-import { outgoingResponse } from '../../src/api/response.js';
+import { outgoingResponse, socketDoor } from '../../src/api/response.js';
 import { fetchWith } from '../../src/api/fetch.js';
 import { equal, flagsOff, ok, rejects, sleep, test, throws } from './lib.js';
 
@@ -25,6 +25,11 @@ async function pumped(outflow) {
   });
   return got;
 }
+
+/** The End of a connection, as far as responses are concerned, and its WebSocket. */
+const end = { face: {} };
+const webSocket = end.face;
+socketDoor((value) => (value === webSocket ? end : undefined));
 
 /* Headers */
 
@@ -245,15 +250,14 @@ test('response: status ranges and null bodies (26, 27, 28)', () => {
   throws(() => new Response(null, { status: 101 }), 'RangeError', range);
   throws(() => new Response(null, { status: 600 }), 'RangeError', range);
   throws(() => new Response(null, { status: 0 }), 'RangeError', range);
-  throws(() => new Response(null, { status: 200, webSocket: {} }), 'RangeError', 'Responses with a WebSocket must have status code 101.');
-  throws(() => new Response('x', { status: 101, webSocket: {} }), 'TypeError', nullBody);
+  throws(() => new Response(null, { status: 200, webSocket }), 'RangeError', 'Responses with a WebSocket must have status code 101.');
+  throws(() => new Response('x', { status: 101, webSocket }), 'TypeError', nullBody);
   for (const status of [204, 205, 304]) throws(() => new Response('x', { status }), 'TypeError', nullBody);
   equal(new Response('', { status: 204 }).body, null);
   equal(new Response(null, { webSocket: null }).webSocket, null);
 });
 
 test('response: a socket stays with its response, which has no clone (29)', () => {
-  const webSocket = {};
   const response = new Response(null, { status: 101, webSocket });
   equal(response.webSocket === webSocket, true);
   throws(() => response.clone(), 'TypeError', 'Cannot clone a response to a WebSocket handshake.');
@@ -288,8 +292,8 @@ test('response: clone gives both the body', async () => {
 });
 
 test('outgoing: a plain response is a head and a string', () => {
-  equal(outgoingResponse(new Response('ok')), { status: 200, reason: '', head: 'Content-Type: text/plain;charset=UTF-8\n', webSocket: null, handoff: null, body: 'ok' });
-  equal(outgoingResponse(new Response(null, { status: 204 })), { status: 204, reason: '', head: '', webSocket: null, handoff: null, body: null });
+  equal(outgoingResponse(new Response('ok')), { status: 200, reason: '', head: 'Content-Type: text/plain;charset=UTF-8\n', end: null, handoff: null, body: 'ok' });
+  equal(outgoingResponse(new Response(null, { status: 204 })), { status: 204, reason: '', head: '', end: null, handoff: null, body: null });
   const response = new Response('x', { headers: { 'X-Case': 'Kept' } });
   response.headers.append('set-cookie', 'a=1');
   response.headers.append('set-cookie', 'b=2');
@@ -343,7 +347,7 @@ function answering(answer) {
   const seen = {};
   host.fetch = async (call) => {
     seen.call = call;
-    return { status: 200, reason: 'OK', url: '', head: '', length: -1, body: null, webSocket: null, ...answer };
+    return { status: 200, reason: 'OK', url: '', head: '', length: -1, body: null, end: null, ...answer };
   };
   return seen;
 }
@@ -371,8 +375,7 @@ test('fetch: what is refused rejects', async () => {
 });
 
 test('fetch: a WebSocket is asked for by header or by scheme', async () => {
-  const webSocket = {};
-  const seen = answering({ status: 101, reason: 'Switching Protocols', webSocket });
+  const seen = answering({ status: 101, reason: 'Switching Protocols', end });
   const response = await fetch('https://h/ws', { method: 'POST', body: 'x', headers: { Upgrade: 'WebSocket' } });
   equal([seen.call.upgrade, seen.call.method, seen.call.url, response.status, response.webSocket === webSocket], [true, 'GET', 'https://h/ws', 101, true]);
   await fetch('wss://h/ws');

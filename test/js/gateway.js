@@ -9,7 +9,7 @@ import { Response } from '../../src/api/response.js';
 import * as websocket from '../../src/api/websocket.js';
 import { flagsOff, suite, test as plainTest } from './lib.js';
 
-const { checkReturnable, couple, flush, outgoing, sockets, WebSocket, WebSocketPair, WebSocketRequestResponsePair } = websocket;
+const { checkReturnable, couple, endOf, flush, outgoing, sockets, WebSocket, WebSocketPair, WebSocketRequestResponsePair } = websocket;
 Object.assign(globalThis, { WebSocket, WebSocketPair, WebSocketRequestResponsePair });
 
 const OLD = ['websocket_standard_binary_type', 'web_socket_auto_reply_to_close', 'websocket_close_reason_byte_limit', 'spec_compliant_dispatch_exceptions',
@@ -185,10 +185,10 @@ export const gateway = {
     if (response.webSocket === null) return response;
     const client = new Client(++this.holds);
     await turn(() => {
-      checkReturnable(response.webSocket);
+      checkReturnable(endOf(response.webSocket));
       flush();
       this.clients.set(client.hold, client);
-      couple(response.webSocket, client.hold);
+      couple(endOf(response.webSocket), client.hold);
     });
     return client;
   },
@@ -272,8 +272,8 @@ host.fetch = async (call) => {
   const server = gateway.servers.get(call.url);
   if (server === undefined) throw new Error('Network connection lost.');
   const answer = await server(call);
-  if (answer.hold === undefined) return { status: 200, reason: 'OK', head: '', body: null, webSocket: null, url: call.url, ...answer };
-  return { status: 101, reason: '', body: null, url: call.url, webSocket: outgoing(answer.hold), head: answer.head ?? '' };
+  if (answer.hold === undefined) return { status: 200, reason: 'OK', head: '', body: null, end: null, url: call.url, ...answer };
+  return { status: 101, reason: '', body: null, url: call.url, end: outgoing(answer.hold), head: answer.head ?? '' };
 };
 
 /** A server that accepts WebSockets at url: the promise of its Client end. */
