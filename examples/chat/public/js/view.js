@@ -118,7 +118,7 @@ export function drawLog(lines, myId, { drawn = 0, keep = false } = {}) {
         const item = document.createElement('li');
 
         item.className = 'empty';
-        item.innerHTML = '<b>Nobody has said anything yet</b>Say the first word.';
+        item.innerHTML = '<b>Nobody has said anything yet</b>Say the first word, or open this page in another window and talk to yourself.';
         items.push(item);
     }
     if (drawn) {

@@ -5,6 +5,10 @@ const DEV = '/__holdfast/dev';
 const KILL = '/__holdfast/kill';
 const LOOK = 2000;
 const PATIENCE = 15_000;
+const AWAKE = 'Sends SIGKILL to the process that runs this chat. Your connection is the gateway\'s: it stays.';
+const ASLEEP = 'Nobody spoke for a while, so no process runs at all. Your connection stays; the next message wakes one.';
+
+let asleep = false; // as the panel says
 
 async function look() {
     const answer = await fetch(DEV, { headers: { Accept: 'application/json' } });
@@ -22,6 +26,10 @@ function draw({ worker, sockets }) {
     $('worker-state').textContent = running ? `process ${worker.pid}` : worker.state;
     $('worker-sockets').textContent = sockets.open;
     $('worker-starts').textContent = worker.starts;
+    $('kill').disabled = !running;
+    if ((worker.state === 'asleep') === asleep) return;
+    asleep = !asleep;
+    $('fate').textContent = asleep ? ASLEEP : AWAKE;
 }
 
 /**
