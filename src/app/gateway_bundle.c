@@ -351,6 +351,12 @@ static void explain(struct bundle *b, struct slice err)
         slice_find_slice(err, SLICE("resolve \"fastly:")) >= 0)
         (void)buf_addf(&text, "holdfast: of the platform's modules there are:%.*s\n",
                        SLICE_FMT(buf_slice(&b->modules)));
+    else if (slice_find_slice(err, SLICE("as external to exclude it")) >= 0)
+        (void)buf_addf(&text,
+                       "holdfast: a package that cannot be resolved is not installed: run `npm "
+                       "install` in %s,\n  or `npm install NAME` for one that package.json does "
+                       "not have yet; nothing can be external here\n",
+                       b->app->root);
     b->done(b->arg, NULL, buf_slice(&text));
 }
 

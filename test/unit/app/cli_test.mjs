@@ -67,6 +67,12 @@ test('wrong options are refused with a message', () => {
   assert.equal(run(root, 'help').stdout, run(root, '--help').stdout);
 });
 
+test('a package that is missing is to be installed', () => {
+  const at = folder({ 'app.js': 'import x from "nosuch";\nexport default { fetch: x };\n' });
+
+  refuse(at, ['build', 'app.js'], 'app.js:1:', `run \`npm install\` in ${at}`);
+});
+
 test('a syntax error has the file and the line', () => {
   const at = folder({ 'app.js': 'const a = 1;\nexport default { fetch( { } };\n' });
 
