@@ -79,10 +79,9 @@ export function stackText(stack) {
   return frames(stack).map(({ name, place: at }) => `\n    at ${name === '' ? at : `${name} (${at})`}`).join('');
 }
 
-/** Where the caller of the runtime is: the innermost place of the application, or ''. */
+/** Where the caller of the runtime is: the innermost place of the application's own files (not of its packages), or ''. */
 export function callerPlace() {
-  const found = frames(new Error().stack);
-  return found.length === 0 ? '' : found[0].place;
+  return frames(new Error().stack).find(({ place: at }) => !at.includes('node_modules/'))?.place ?? '';
 }
 
 /** The same for a backtrace, "#0 name() at file:line" a line. */

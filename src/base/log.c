@@ -204,17 +204,17 @@ static size_t style_bytes(struct slice s)
     return n < s.n && s.p[n] == 'm' ? n + 1 : 0;
 }
 
-/* Newlines and tabs stay, on a terminal colours and styles too; any other escape sequence would let
- * a program, or its peer, write all over it. */
+/* Newlines and tabs stay, colours and styles on a terminal only; any other escape sequence would
+ * let a program, or its peer, write all over it. */
 static void add_plain(struct buf *out, struct slice s, bool color)
 {
     for (size_t i = 0; i < s.n; i++) {
         const uint8_t c = s.p[i];
-        const size_t style = color ? style_bytes(slice_sub(s, i, s.n - i)) : 0;
+        const size_t style = style_bytes(slice_sub(s, i, s.n - i));
         int r;
 
         if (style)
-            r = buf_add(out, slice_sub(s, i, style));
+            r = color ? buf_add(out, slice_sub(s, i, style)) : 0;
         else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
             r = buf_addf(out, "\\x%02x", c);
         else

@@ -117,7 +117,8 @@ TEST(console_text_keeps_its_lines_and_loses_its_escapes)
     struct log_capture c;
 
     log_capture_init(&c, LOG_HUMAN);
-    log_console(&c.log, LOG_INFO, SLICE("chat"), SLICE("app.js:3:1"), SLICE("hi é\x1b[2J\n  two"));
+    log_console(&c.log, LOG_INFO, SLICE("chat"), SLICE("app.js:3:1"),
+                SLICE("hi \x1b[1mé\x1b[0m\x1b[2J\n  two"));
     log_console(&c.log, LOG_INFO, SLICE("chat"), SLICE(""), SLICE(""));
     expect(&c, "hi é\\x1b[2J  (app.js:3:1)\n  two\n\n");
     log_capture_init(&c, LOG_JSON);
