@@ -58,7 +58,6 @@ static void look(struct websocket_pool *p)
 
         hurry(p, w->options);
         websocket__look(w, now);
-        p->at = MIN(p->at, p->n);
     }
 }
 
@@ -115,6 +114,7 @@ void pool__remove(struct websocket_pool *p, struct websocket *w)
     last->index = w->index;
     w->index = WEBSOCKET__NOBODY;
     p->n--;
+    p->at = MIN(p->at, p->n);
     if (p->n)
         return;
     timer_del(p->loop, &p->timer);

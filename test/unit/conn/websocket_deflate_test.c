@@ -584,6 +584,32 @@ TEST(a_round_finds_everybody)
     }
 }
 
+TEST(most_leave_while_a_round_is_under_way)
+{
+    enum { N = 3000, STAY = 10 };
+    static struct ear ears[N];
+    static struct peer peers[N];
+    struct stream *s;
+
+    options.ping_ms = 10000;
+    options.pong_ms = 10000;
+    for (int i = 0; i < N; i++) {
+        peer_open(&peers[i], loop, &s);
+        listen_to(&ears[i], s, false, NULL);
+    }
+    loop_advance(loop, 1300); /* the round has looked at 1024 of them */
+    for (int i = STAY; i < N; i++) {
+        hush(&ears[i]);
+        peer_close(&peers[i]);
+    }
+    loop_advance(loop, 13000);
+    assert_int_equal(websocket_pool_stats(pool)->pings, STAY);
+    for (int i = 0; i < STAY; i++) {
+        hush(&ears[i]);
+        peer_close(&peers[i]);
+    }
+}
+
 #define FRESH(t) cmocka_unit_test_setup_teardown(t, begin, end)
 
 int main(void)
@@ -610,6 +636,7 @@ int main(void)
         FRESH(who_is_not_listened_to_is_not_judged),
         FRESH(a_slow_reader_lives_as_long_as_its_queue_moves),
         FRESH(a_round_finds_everybody),
+        FRESH(most_leave_while_a_round_is_under_way),
     };
 
     return cmocka_run_group_tests_name("websocket_deflate", tests, NULL, NULL);
