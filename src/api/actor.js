@@ -84,6 +84,53 @@ class Work {
   }
 }
 
+// A call of an object from caller's context. Its value, or error, goes back there once what the object wrote is durable.
+class Call {
+  #actor;
+  #life;
+  #root = null; // of the instance that it began in
+  #caller;
+  #work;
+  #resolve;
+  #reject;
+
+  constructor(actor, caller, work, resolve, reject) {
+    this.#actor = actor;
+    this.#life = actor.life;
+    this.#caller = caller;
+    this.#work = work;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#life.calls.add(this);
+    caller.hold();
+  }
+
+  begin() {
+    const actor = this.#actor;
+    this.#root = actor.root;
+    this.#root.hold();
+    begin(() => this.#work(actor.instance, actor)).then(
+      (value) => this.#done(() => this.#resolve(value)), (error) => this.#done(() => this.#reject(carryError(error, actor.id))));
+  }
+
+  #done(settle) {
+    const actor = this.#actor;
+    this.#root.release();
+    if (actor.dirty && this.#life === actor.life) afterCommit(actor, () => this.#answer(settle), (error) => this.fail(error));
+    else this.#answer(settle);
+  }
+
+  #answer(settle) {
+    if (!this.#life.calls.delete(this)) return;
+    this.#caller.release();
+    post(this.#caller, settle);
+  }
+
+  fail(error) {
+    this.#answer(() => this.#reject(error));
+  }
+}
+
 export class Actor {
   row;
   id;
@@ -268,29 +315,10 @@ export class Actor {
     return work;
   }
 
-  /**
-   * A call from caller's context: work() as an event. Its value, or error, is handed over once what the object wrote is durable.
-   */
+  /** work(instance, actor) as an event, for caller's context: resolve or reject are called there. */
   call(caller, work, resolve, reject) {
-    const { life } = this;
-    const answer = (settle) => {
-      if (!life.calls.delete(call)) return;
-      caller.release();
-      post(caller, settle);
-    };
-    const call = { fail: (error) => answer(() => reject(error)) };
-    life.calls.add(call);
-    caller.hold();
-    this.event(() => {
-      const { root } = this;
-      const done = (settle) => {
-        root.release();
-        if (this.dirty && life === this.life) afterCommit(this, () => answer(settle), call.fail);
-        else answer(settle);
-      };
-      root.hold();
-      begin(work).then((value) => done(() => resolve(value)), (error) => done(() => reject(carryError(error, this.id))));
-    }, call.fail);
+    const call = new Call(this, caller, work, resolve, reject);
+    this.event(() => call.begin(), (error) => call.fail(error));
   }
 
   /** Writes were made that are not committed yet. */
@@ -383,8 +411,12 @@ export class Actor {
 }
 
 /** The promise of work()'s value, exceptions included. */
-export async function begin(work) {
-  return work();
+export function begin(work) {
+  try {
+    return Promise.resolve(work());
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 // --- the output gate ----------------------------------------------------------------------------------------------------------

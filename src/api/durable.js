@@ -1,5 +1,5 @@
 // Durable Objects as callers see them (namespaces and stubs), and the hooks by which the gateway's events reach them.
-import { actorOf, finishRestoring, restoringActor, world } from './actor.js';
+import { actorOf, begin, finishRestoring, restoringActor, world } from './actor.js';
 import { current, post, stateless } from './context.js';
 import { isId, namedId, parsedId, randomId, rowOf } from './durable_id.js';
 import { internal, requireInternal } from './internal.js';
@@ -120,10 +120,10 @@ export class DurableObjectStub {
 
   // A function of its own, because methods of a stub may be detached.
   get fetch() {
-    return async (input, init) => {
+    return (input, init) => begin(() => {
       const request = new Request(input, init);
       return this.#call((instance, actor) => answer(instance, actor, request));
-    };
+    });
   }
 
   /** work(instance, actor) as an event of the object; calls arrive in order. The promise of its value, delivered to the caller. */
@@ -136,7 +136,7 @@ export class DurableObjectStub {
         const actor = actorOf(this.#row, `${this.#id}`, this.#id.name);
         if (this.#life?.error === undefined) this.#life = actor.life;
         if (this.#life.error !== undefined) post(caller, () => reject(this.#life.error));
-        else actor.call(caller, () => work(actor.instance, actor), resolve, reject);
+        else actor.call(caller, work, resolve, reject);
       });
     });
   }

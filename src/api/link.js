@@ -1,7 +1,7 @@
 // Exchanges over the link: requests that come in and their responses, requests that go out and their answers. Bodies flow
 // under credit, both ways: who receives grants what it took, who sends waits when its window is used up.
 import { onAbort } from './abort.js';
-import { current, requireEvent, run, stateless } from './context.js';
+import { current, enter, requireEvent, stateless } from './context.js';
 import { orphan } from './durable.js';
 import { encodeText } from './encoding.js';
 import { host } from './host.js';
@@ -441,7 +441,8 @@ export function request(id, seq, hold, kind, length, cf, head) {
   const pipe = kind === NONE ? null : new Pipe(kind === LENGTH ? length : -1, new Inflow(id, () => (exchange.pipeEnded = true)));
   exchange = new Exchange(id, seq, hold, pipe, incomingRequest(head, pipe, cf));
   exchanges.set(id, exchange);
-  run(stateless, () => exchange.begin());
+  enter(stateless);
+  exchange.begin();
 }
 
 export function response(id, status, hold, kind, length, reason, url, head) {

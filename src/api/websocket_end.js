@@ -90,35 +90,11 @@ export class End {
   peer = null;
   /** The peer was accepted or used in a Response. */
   peerUsed = false;
-
-  closedOut = false;
-  closedIn = false;
-  /** Writes lead nowhere. */
-  lost = false;
-  failure = undefined;
   halfOpen = false;
 
-  /** Made by new WebSocket(); while it connects, cancel() ends that. */
-  dialled = false;
-  cancel = undefined;
-
-  /** Where its events are delivered; while `held` it counts as pending there. */
-  context = null;
-  held = false;
-  inbox = none; // a list of its own while something waits
-  draining = false;
-
-  /** A hibernatable end's Durable Object, tags, order of acceptance, and time of the last automatic answer. */
+  /** A hibernatable end's Durable Object, and tags. */
   actor = null;
   tags = undefined;
-  since = 0;
-  autoAt = 0;
-  attachment = null;
-
-  url = null;
-  protocol = '';
-  extensions = '';
-  binaryType = host.flag('websocket_standard_binary_type') ? 'blob' : 'arraybuffer';
 
   /** send() may go straight to the gateway: accepted, not closed, with a hold. */
   wired = false;
@@ -145,6 +121,14 @@ export class End {
     if ((this.closedIn && this.closedOut) || this.failure !== undefined) return 3;
     if (this.closedIn || this.closedOut) return 2;
     return this.state === CONNECTING ? 0 : 1;
+  }
+
+  get binaryType() {
+    return this.chosenType ?? (host.flag('websocket_standard_binary_type') ? 'blob' : 'arraybuffer');
+  }
+
+  set binaryType(type) {
+    this.chosenType = type;
   }
 
   wire() {
@@ -397,3 +381,31 @@ export class End {
     this.wire();
   }
 }
+
+// What few connections change, or only in their last moments, an End has of its own when it differs from this.
+Object.assign(End.prototype, {
+  closedOut: false,
+  closedIn: false,
+  lost: false, // writes lead nowhere
+  failure: undefined,
+
+  // Made by new WebSocket(); while it connects, cancel() ends that.
+  dialled: false,
+  cancel: undefined,
+
+  // Where the events of one that is accepted are delivered; while `held` it counts as pending there.
+  context: null,
+  held: false,
+  inbox: none, // a list of its own while something waits
+  draining: false,
+
+  // Of a hibernatable one: order of acceptance, time of the last automatic answer, what serializeAttachment() kept.
+  since: 0,
+  autoAt: 0,
+  attachment: null,
+
+  url: null,
+  protocol: '',
+  extensions: '',
+  chosenType: undefined,
+});
