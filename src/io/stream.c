@@ -518,22 +518,34 @@ static struct slice told_peer(const struct stream_address *a, char ret[64], uint
     return text_of(AF_INET6, a->ip, ret);
 }
 
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_storage room;
+};
+
+/* Also of a connection that the peer has broken: then only the option tells, and takes no length
+ * beyond the address's own. */
+static bool find_peer(int fd, union address *ret)
+{
+    socklen_t n = sizeof(*ret), v4 = sizeof(ret->v4), v6 = sizeof(ret->v6);
+
+    return getpeername(fd, &ret->any, &n) == 0 ||
+           getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &ret->v6, &v6) == 0 ||
+           getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &ret->v4, &v4) == 0;
+}
+
 struct slice stream_peer(const struct stream *s, char ret[64], uint16_t *ret_port)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage room;
-    } a = {0};
-    socklen_t n = sizeof(a);
+    union address a = {0};
     const struct stream_origin *o = s->kind->origin ? s->kind->origin(s) : NULL;
 
     if (o)
         return told_peer(&o->peer, ret, ret_port);
     if (ret_port)
         *ret_port = 0;
-    if (s->watch.fd < 0 || getpeername(s->watch.fd, &a.any, &n) < 0)
+    if (s->watch.fd < 0 || !find_peer(s->watch.fd, &a))
         return SLICE_NONE;
     if (a.any.sa_family != AF_INET && a.any.sa_family != AF_INET6)
         return SLICE_NONE;

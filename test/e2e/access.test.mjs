@@ -63,7 +63,7 @@ test('every request and WebSocket is a line of JSON in the file', async (t) => {
     const gone = connect(server.port, '127.0.0.1', () => gone.write('GET /never HTTP/1.1\r\nHost: a\r\n\r\n'));
 
     setTimeout(() => gone.destroy(), 200);
-    assert.deepEqual((({ status, bytes, cut }) => ({ status, bytes, cut }))(await found('a client that left', (line) => line.target === '/never')), { status: 499, bytes: 0, cut: true });
+    assert.deepEqual((({ client, status, bytes, cut }) => ({ client, status, bytes, cut }))(await found('a client that left', (line) => line.target === '/never')), { client: '127.0.0.1', status: 499, bytes: 0, cut: true });
 
     const socket = new WebSocket(server.ws('/talk'));
 

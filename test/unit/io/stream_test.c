@@ -348,17 +348,24 @@ TEST(a_reset_after_the_end_is_told)
     loop_free(l);
 }
 
-TEST(the_peer_has_an_address)
+TEST(the_peer_has_an_address_and_keeps_it)
 {
     struct loop *l = loop_new();
     char text[64];
     uint16_t port = 0;
     struct stream *s;
+    struct ear e;
     const int client = tcp_client(l, &s);
 
+    listen_to(&e, s);
     assert_true(slice_eq(stream_peer(s, text, &port), SLICE("127.0.0.1")));
     assert_int_not_equal(port, 0);
-    (void)close(client);
+    reset(client);
+    for (int i = 0; i < 10 && !e.lost; i++)
+        loop_tick(l, 10);
+    port = 0;
+    assert_true(slice_eq(stream_peer(s, text, &port), SLICE("127.0.0.1")));
+    assert_int_not_equal(port, 0);
     stream_doom(s);
     loop_free(l);
 }
