@@ -11,18 +11,8 @@
 
 struct hold;
 
-/* What a backend can do; a layer above chooses by it and says clearly what is not there. */
-enum {
-    BACKEND_SEES_MESSAGES = 1 << 0,
-    BACKEND_HIBERNATES = 1 << 1, /* its holds outlive it */
-    BACKEND_STREAMS_BODIES = 1 << 2,
-    BACKEND_PUBLISHES = 1 << 3,
-    BACKEND_IS_ORIGIN =
-        1 << 4, /* no worker: it hears of every end, and nothing else frees its holds */
-};
-
 struct backend_ops {
-    unsigned can;
+    bool is_origin; /* no worker: it hears of every end, and nothing else frees its holds */
     /* It got the hold, which is not read before hold_accept() or hold_join(). */
     void (*opened)(struct hold *h);
     /* A whole message; bytes are valid until it returns. */
@@ -37,7 +27,7 @@ struct backend_ops {
     void (*control)(struct hold *h, bool is_pong, struct slice bytes);
 };
 
-/* The worker of hold.app (delivery.c). */
+/* The worker of hold.app (actor_backend.c). */
 extern const struct backend_ops actor_backend;
 /* The hold that this one is joined with (proxy.c). */
 extern const struct backend_ops proxy_backend;

@@ -61,7 +61,8 @@ void delivery_end(struct app *a);
 /* The code cannot run: requests that wait are answered. */
 void delivery_broken(struct app *a);
 
-int delivery_ack(struct link *l, const struct ipc_frame *f, struct slice ranges);
+/* Frames. 0, or the value of link_bad(). */
+int delivery_ack(struct link *l, const struct ipc_frame *f, const struct ipc_ack *m);
 int delivery_alarm_set(struct link *l, const struct ipc_frame *f, const struct ipc_alarm_set *m);
 void delivery_alarm_due(struct app *a);
 /* Tells the fleet when the application has become idle here, or has stopped to be. */

@@ -11,6 +11,7 @@
 #include "edge/doors.h"
 #include "edge/edge_int.h"
 #include "edge/fleet.h"
+#include "edge/frames.h"
 #include "edge/grip_hold.h"
 #include "edge/hold.h"
 #include "edge/inbound.h"
@@ -49,7 +50,7 @@ static void obey_open(struct app *a, struct order *o)
             SLICE_NONE);
         return;
     }
-    l = link_new(a, o->generation, s);
+    l = link_new(a, o->generation, s, &frames_ops);
     if (o->text.n)
         (void)stream_write(l->stream, span_slice(o->text));
 }
@@ -279,7 +280,7 @@ enum {
 
 static bool hears_goodbye(const struct hold *h)
 {
-    return h->backend->can & BACKEND_IS_ORIGIN ||
+    return h->backend->is_origin ||
            (h->accepted && !h->hibernates && h->app->serving && h->state != HOLD_OVER);
 }
 

@@ -166,7 +166,7 @@ static void on_gone(void *arg)
     struct hold *h = arg;
 
     let_go(h, 1006);
-    if (h->backend->can & BACKEND_IS_ORIGIN)
+    if (h->backend->is_origin)
         h->backend->closed(h, 1006, false, SLICE_NONE, 0);
     else
         (void)hold_settle(h);
@@ -188,11 +188,11 @@ static int64_t *gauge(struct hold *h)
 {
     struct edge_stats *s = &edge_of(h)->stats;
 
-    return h->joined                             ? &s->holds_joined
-           : h->backend->can & BACKEND_IS_ORIGIN ? &s->holds_origin
-           : !h->accepted                        ? &s->holds_waiting
-           : h->hibernates                       ? &s->holds_hibernatable
-                                                 : &s->holds_plain;
+    return h->joined               ? &s->holds_joined
+           : h->backend->is_origin ? &s->holds_origin
+           : !h->accepted          ? &s->holds_waiting
+           : h->hibernates         ? &s->holds_hibernatable
+                                   : &s->holds_plain;
 }
 
 struct hold *hold_new(struct app *a, const struct backend_ops *backend)

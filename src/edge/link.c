@@ -1,12 +1,5 @@
 #include "edge/link.h"
 
-#include <assert.h>
-
-#include "edge/delivery.h"
-#include "edge/edge_int.h"
-#include "edge/inbound.h"
-#include "edge/outbound.h"
-#include "edge/sockets.h"
 #include "egress/egress.h"
 #include "io/stream.h"
 
@@ -71,7 +64,15 @@ void link_push_large(struct link *l, struct blob *take_frame)
     (void)stream_push(l->stream, take_frame);
 }
 
-/* --- life of a worker --- */
+/* --- what the fleet hears of it --- */
+
+void link_report(struct link *l, enum report_kind kind, int why, struct slice text)
+{
+    edge_report(l->app->edge,
+                (struct report){
+                    .kind = kind, .app = l->app->index, .generation = l->generation, .why = why},
+                text);
+}
 
 int link_bad(struct link *l, const char *why, const struct ipc_frame *f)
 {
@@ -83,167 +84,9 @@ int link_bad(struct link *l, const char *why, const struct ipc_frame *f)
     stream_pause(l->stream);
     buf_init(&text, 512);
     (void)buf_addf(&text, "%s%s%s", f ? ipc_name(f->type) : "", f ? ": " : "", why);
-    edge_report(
-        l->app->edge,
-        (struct report){.kind = REPORT_BAD, .app = l->app->index, .generation = l->generation},
-        buf_slice(&text));
+    link_report(l, REPORT_BAD, 0, buf_slice(&text));
     buf_done(&text);
     return -ERR_IPC_STATE;
-}
-
-static void report(struct link *l, enum report_kind kind, int why, struct slice text)
-{
-    edge_report(l->app->edge,
-                (struct report){
-                    .kind = kind, .app = l->app->index, .generation = l->generation, .why = why},
-                text);
-}
-
-/* Only edge 0's word counts: the worker says the same on every link. */
-static bool speaks_to_fleet(const struct link *l)
-{
-    return l->app->edge->index == 0;
-}
-
-static int on_ready(struct link *l, const struct ipc_frame *f, const struct ipc_ready *m)
-{
-    if (speaks_to_fleet(l))
-        report(l, REPORT_READY, 0, m->exports);
-    return 0;
-}
-
-static int on_failed(struct link *l, const struct ipc_frame *f, const struct ipc_failed *m)
-{
-    if (speaks_to_fleet(l))
-        report(l, REPORT_FAILED, 0, m->text);
-    return 0;
-}
-
-static int on_exiting(struct link *l, const struct ipc_frame *f, const struct ipc_exiting *m)
-{
-    if (m->error >= ERR_COUNT)
-        return link_bad(l, "unknown error", f);
-    if (speaks_to_fleet(l))
-        report(l, REPORT_EXITING, m->error, m->text);
-    return 0;
-}
-
-static int on_idle(struct link *l, const struct ipc_frame *f, const struct ipc_idle *m)
-{
-    l->said_idle = true;
-    l->idle_seq = m->last_seq;
-    delivery_check_idle(l->app);
-    return 0;
-}
-
-static int on_log(struct link *l, const struct ipc_frame *f, const struct ipc_log *m)
-{
-    const struct app *a = l->app;
-
-    if (m->level > LOG_ERROR)
-        return link_bad(l, "unknown level", f);
-    log_console(&a->edge->log, (enum log_level)m->level, app_name(a), m->where, m->text);
-    return 0;
-}
-
-static int on_ack(struct link *l, const struct ipc_frame *f, const struct ipc_ack *m)
-{
-    return delivery_ack(l, f, m->ranges);
-}
-
-static int on_actor_state(struct link *l, const struct ipc_frame *f,
-                          const struct ipc_actor_state *m)
-{
-    return sockets_actor_state(l, m);
-}
-
-static int on_alarm_set(struct link *l, const struct ipc_frame *f, const struct ipc_alarm_set *m)
-{
-    return delivery_alarm_set(l, f, m);
-}
-
-/* --- exchanges: bit 44 says whose they are --- */
-
-static bool is_call(const struct ipc_frame *f)
-{
-    return f->id & IPC_WORKER_EXCHANGE;
-}
-
-static int on_fetch(struct link *l, const struct ipc_frame *f, const struct ipc_fetch *m)
-{
-    return outbound_fetch(l, f, m);
-}
-
-static int on_response(struct link *l, const struct ipc_frame *f, const struct ipc_response *m)
-{
-    return inbound_response(l, f, m);
-}
-
-static int on_fail(struct link *l, const struct ipc_frame *f, const struct ipc_fail *m)
-{
-    return inbound_fail(l, f, m);
-}
-
-static int on_body(struct link *l, const struct ipc_frame *f, const struct ipc_body *m)
-{
-    return is_call(f) ? outbound_body(l, f, m) : inbound_body(l, f, m);
-}
-
-static int on_body_abort(struct link *l, const struct ipc_frame *f, const struct ipc_body_abort *m)
-{
-    return is_call(f) ? outbound_body_abort(l, f, m) : inbound_body_abort(l, f, m);
-}
-
-static int on_credit(struct link *l, const struct ipc_frame *f, const struct ipc_credit *m)
-{
-    return is_call(f) ? outbound_credit(l, f, m) : inbound_credit(l, f, m);
-}
-
-static int on_cancel(struct link *l, const struct ipc_frame *f, const struct ipc_cancel *m)
-{
-    return is_call(f) ? outbound_cancel(l, f, m) : inbound_cancel(l, f, m);
-}
-
-/* --- dispatch: one row of ipc.def, one function --- */
-
-#define HEARD(NAME, lower, handler)                                                                \
-    case IPC_##NAME: {                                                                             \
-        struct ipc_##lower m;                                                                      \
-                                                                                                   \
-        if (ipc_get_##lower(f, &m) < 0)                                                            \
-            return link_bad(l, "malformed", f);                                                    \
-        return handler(l, f, &m);                                                                  \
-    }
-
-static int dispatch(struct link *l, const struct ipc_frame *f)
-{
-    switch (f->type) {
-        HEARD(WS_SEND, ws_send, sockets_send)
-        HEARD(ACK, ack, on_ack)
-        HEARD(READY, ready, on_ready)
-        HEARD(FAILED, failed, on_failed)
-        HEARD(EXITING, exiting, on_exiting)
-        HEARD(IDLE, idle, on_idle)
-        HEARD(LOG, log, on_log)
-        HEARD(FETCH, fetch, on_fetch)
-        HEARD(RESPONSE, response, on_response)
-        HEARD(HANDOFF, handoff, inbound_handoff)
-        HEARD(FAIL, fail, on_fail)
-        HEARD(BODY, body, on_body)
-        HEARD(BODY_ABORT, body_abort, on_body_abort)
-        HEARD(CREDIT, credit, on_credit)
-        HEARD(CANCEL, cancel, on_cancel)
-        HEARD(WS_ACCEPT, ws_accept, sockets_accept)
-        HEARD(WS_CLOSE, ws_close, sockets_close)
-        HEARD(WS_TERMINATE, ws_terminate, sockets_terminate)
-        HEARD(WS_ATTACH, ws_attach, sockets_attach)
-        HEARD(WS_JOIN, ws_join, sockets_join)
-        HEARD(AUTO_RESPONSE, auto_response, sockets_auto_response)
-        HEARD(RESTORE_WANT, restore_want, sockets_restore)
-        HEARD(ACTOR_STATE, actor_state, on_actor_state)
-        HEARD(ALARM_SET, alarm_set, on_alarm_set)
-    }
-    return link_bad(l, "not for the gateway", f);
 }
 
 /* --- in --- */
@@ -256,7 +99,7 @@ static int hear(struct link *l, struct slice *in)
 
     while ((r = ipc_next(in, IPC_FROM_WORKER, &f, &l->need)) > 0) {
         l->app->edge->stats.frames_in++;
-        if ((r = dispatch(l, &f)) < 0 || l->bad)
+        if ((r = l->ops->frame(l, &f)) < 0 || l->bad)
             return -ERR_IPC_STATE;
     }
     return r < 0 ? link_bad(l, "malformed frame", NULL) : 0;
@@ -310,7 +153,7 @@ static void finish(struct link *l)
     struct order *verdict = l->verdict;
 
     l->verdict = NULL;
-    delivery_gone(l, verdict);
+    l->ops->gone(l, verdict);
     link_free(l);
     order_free(verdict);
 }
@@ -324,7 +167,7 @@ static void over(struct link *l)
     if (l->verdict)
         finish(l);
     else
-        report(l, REPORT_LOST, 0, SLICE_NONE);
+        link_report(l, REPORT_LOST, 0, SLICE_NONE);
 }
 
 static void on_ended(void *arg)
@@ -353,11 +196,13 @@ void link_gone(struct link *l, struct order *take_verdict)
 
 static const struct stream_ops facts = {.data = on_data, .ended = on_ended, .lost = on_lost};
 
-struct link *link_new(struct app *a, uint32_t generation, struct stream *take_stream)
+struct link *link_new(struct app *a, uint32_t generation, struct stream *take_stream,
+                      const struct link_ops *ops)
 {
     struct link *l = mem_new(sizeof(*l));
 
     l->app = a;
+    l->ops = ops;
     l->generation = generation;
     l->stream = take_stream;
     l->last_words.due = on_last_words_due;
@@ -372,7 +217,7 @@ struct link *link_new(struct app *a, uint32_t generation, struct stream *take_st
 
 void link_free(struct link *l)
 {
-    outbound_drop_all(l);
+    l->ops->freed(l);
     egress_free(l->egress);
     if (l->app->heir == l)
         l->app->heir = NULL;

@@ -1,8 +1,7 @@
 /*
  * The gateway's end of one link: the framed pipe between this edge and one generation of an
- * application's worker. Frames in are taken apart and handed to inbound.c (exchanges), outbound.c
- * (its fetches), sockets.c (holds and actors) and delivery.c (ACKs); frames out are gathered and
- * leave with one write a tick.
+ * application's worker. Frames in are told one by one (frames.h), frames out are gathered and leave
+ * with one write a tick.
  *
  * The worker may be hostile. Every id is looked up among what belongs to this application; what
  * does not follow ipc.def is a violation: link_bad() stops listening and the fleet kills the
@@ -13,16 +12,23 @@
 
 #include "base/list.h"
 #include "base/map.h"
-#include "io/loop.h"
-#include "wire/ipc.h"
+#include "edge/edge_int.h"
 
-struct app;
 struct egress;
 struct stream;
+
+struct link_ops {
+    /* 0, or the value of link_bad(). */
+    int (*frame)(struct link *l, const struct ipc_frame *f);
+    /* Its process is gone, and all that it wrote was heard. The link is freed next. */
+    void (*gone)(struct link *l, const struct order *verdict);
+    void (*freed)(struct link *l);
+};
 
 struct link {
     struct list in_app; /* app.links */
     struct app *app;
+    const struct link_ops *ops;
     uint32_t generation;
     struct stream *stream;
     struct buf out;
@@ -43,8 +49,9 @@ struct link {
 enum { LINK_CALLS = 4096 /* FETCHes at once */ };
 
 /* Takes the stream; reads from now on. */
-struct link *link_new(struct app *a, uint32_t generation, struct stream *take_stream);
-/* Ends its calls, closes the pipe. */
+struct link *link_new(struct app *a, uint32_t generation, struct stream *take_stream,
+                      const struct link_ops *ops);
+/* Closes the pipe. */
 void link_free(struct link *l);
 
 /* Where to ipc_put_x() a frame; it leaves in this tick. Frames that do not fit (more than
@@ -54,9 +61,11 @@ struct buf *link_out(struct link *l);
 void link_push_large(struct link *l, struct blob *take_frame);
 
 /* The process is gone, *take_verdict says how: everything it wrote is read first, then
- * delivery_gone() is told and the link freed. */
+ * gone() is told and the link freed. */
 void link_gone(struct link *l, struct order *take_verdict);
 
+/* Says this of its worker to the fleet. */
+void link_report(struct link *l, enum report_kind kind, int why, struct slice text);
 /* The worker broke the protocol. Returns -ERR_IPC_STATE, for `return link_bad(…)`. */
 int link_bad(struct link *l, const char *why, const struct ipc_frame *f);
 

@@ -70,7 +70,6 @@ static void on_closed(struct hold *h, uint16_t code, bool clean, struct slice re
 }
 
 const struct backend_ops proxy_backend = {
-    .can = BACKEND_SEES_MESSAGES,
     .opened = on_opened,
     .message = on_message,
     .drained = on_drained,

@@ -242,7 +242,7 @@ int sockets_restore(struct link *l, const struct ipc_frame *f, const struct ipc_
     return 0;
 }
 
-int sockets_actor_state(struct link *l, const struct ipc_actor_state *m)
+int sockets_actor_state(struct link *l, const struct ipc_frame *f, const struct ipc_actor_state *m)
 {
     struct app *a = l->app;
     struct actor *actor = actors_find(&a->actors, m->actor);

@@ -1,7 +1,6 @@
 /*
  * The worker's word about WebSockets and actors: frames WS_* (whose id is a hold), RESTORE_WANT,
- * AUTO_RESPONSE, ACTOR_STATE. The other direction, what clients say, is the actor backend in
- * delivery.c.
+ * AUTO_RESPONSE, ACTOR_STATE. The other direction, what clients say, is actor_backend.c.
  *
  * All return 0 or the value of link_bad(). A hold that has gone is no violation.
  */
@@ -27,6 +26,6 @@ int sockets_join(struct link *l, const struct ipc_frame *f, const struct ipc_ws_
 int sockets_auto_response(struct link *l, const struct ipc_frame *f,
                           const struct ipc_auto_response *m);
 int sockets_restore(struct link *l, const struct ipc_frame *f, const struct ipc_restore_want *m);
-int sockets_actor_state(struct link *l, const struct ipc_actor_state *m);
+int sockets_actor_state(struct link *l, const struct ipc_frame *f, const struct ipc_actor_state *m);
 
 #endif

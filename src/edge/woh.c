@@ -338,7 +338,7 @@ static void on_closed(struct hold *h, uint16_t code, bool clean, struct slice re
 }
 
 static const struct backend_ops woh_backend = {
-    .can = BACKEND_SEES_MESSAGES | BACKEND_PUBLISHES | BACKEND_IS_ORIGIN,
+    .is_origin = true,
     .opened = on_opened,
     .message = on_message,
     .drained = on_drained,

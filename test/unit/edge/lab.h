@@ -12,9 +12,9 @@
 #include "edge/delivery.h"
 #include "edge/doors.h"
 #include "edge/edge_int.h"
+#include "edge/frames.h"
 #include "edge/hold.h"
 #include "edge/inbound.h"
-#include "edge/link.h"
 #include "edge/settings.h"
 #include "io/stream.h"
 #include "lib/peer.h"
@@ -215,7 +215,7 @@ static inline void fake_start(struct lab *lab, struct fake *f)
 
     peer_open(&f->pipe, lab->loop, &s);
     f->generation = ++lab->generation;
-    f->link = link_new(lab->app, f->generation, s);
+    f->link = link_new(lab->app, f->generation, s, &frames_ops);
 }
 
 static inline void fake_serve(struct lab *lab, struct fake *f)
