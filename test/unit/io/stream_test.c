@@ -459,7 +459,7 @@ int main(void)
         cmocka_unit_test(loopback_breaks_both_ends),
         cmocka_unit_test(a_reset_is_told_also_while_paused),
         cmocka_unit_test(a_reset_after_the_end_is_told),
-        cmocka_unit_test(the_peer_has_an_address),
+        cmocka_unit_test(the_peer_has_an_address_and_keeps_it),
         cmocka_unit_test(a_library_that_reads_ahead_loses_nothing),
     };
 
