@@ -11,7 +11,7 @@ import { scratch } from './app.mjs';
 
 const APP = `export default {
     async fetch(request) {
-        if (request.url.endsWith('/never')) return new Promise((resolve) => setTimeout(resolve, 4000));
+        if (request.url.endsWith('/never')) return new Promise((resolve) => { console.log('asked'); setTimeout(resolve, 4000); });
         if (request.headers.get('upgrade') !== 'websocket') return new Response('hello', { status: 201 });
         const [client, server] = Object.values(new WebSocketPair());
         server.accept();
@@ -62,7 +62,8 @@ test('every request and WebSocket is a line of JSON in the file', async (t) => {
 
     const gone = connect(server.port, '127.0.0.1', () => gone.write('GET /never HTTP/1.1\r\nHost: a\r\n\r\n'));
 
-    setTimeout(() => gone.destroy(), 200);
+    await server.logged('asked');
+    gone.destroy();
     assert.deepEqual((({ client, status, bytes, cut }) => ({ client, status, bytes, cut }))(await found('a client that left', (line) => line.target === '/never')), { client: '127.0.0.1', status: 499, bytes: 0, cut: true });
 
     const socket = new WebSocket(server.ws('/talk'));

@@ -1,6 +1,5 @@
 // The applications of these tests, and copies of them that a test may change.
 import { cpSync, existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,17 +36,4 @@ export function atPorts(from, to, ports) {
     for (const path of ['holdfast.toml', 'fastly.toml', 'edge/fastly.toml'].map((name) => join(to, name)).filter(existsSync)) {
         writeFileSync(path, readFileSync(path, 'utf8').replace(/\b(\d{4})\b/g, (port) => ports[port] ?? port));
     }
-}
-
-/** Ports that are free now, all different. */
-export async function freePorts(n) {
-    const servers = await Promise.all(Array.from({ length: n }, () => new Promise((resolve) => {
-        const server = createServer();
-
-        server.listen(0, '127.0.0.1', () => resolve(server));
-    })));
-    const ports = servers.map((server) => server.address().port);
-
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-    return ports;
 }

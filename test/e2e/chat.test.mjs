@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { PATIENCE_MS } from '../lib/bell.mjs';
 import { countCloses, launch, picture } from '../lib/browser.mjs';
 import { Holdfast, until } from '../lib/holdfast.mjs';
 import { CHAT } from './app.mjs';
@@ -30,7 +31,7 @@ async function window(name, { room = 'general', ...options } = {}) {
     const page = await context.newPage();
 
     page.on('pageerror', (error) => problems.push(`${name}: ${error.stack}`));
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     await page.addInitScript((who) => {
         if (!localStorage.getItem('me')) localStorage.setItem('me', JSON.stringify({ id: `${who}-${Math.random().toString(36).slice(2)}`, name: who }));
     }, name);
@@ -99,7 +100,7 @@ test('history comes from storage; a sleeping room wakes for a message', async ()
 
     for (let i = 1; i <= 55; i++) await say(ada, `line ${i}`);
     await hears(ada, 'line 55');
-    await until('sleep', async () => (await server.status()).worker.state === 'asleep', 15_000);
+    await until('sleep', async () => (await server.status()).worker.state === 'asleep');
     const ben = await window('Ben Okafor', { room: 'history' });
 
     await hears(ben, 'line 55');

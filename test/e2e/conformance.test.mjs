@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
+import { PATIENCE_MS } from '../lib/bell.mjs';
 import { Holdfast } from '../lib/holdfast.mjs';
 
 const APP = fileURLToPath(new URL('apps/conformance', import.meta.url));
@@ -57,7 +58,7 @@ test('the questions are the ones that were answered', async () => {
 
 for (const [name, value] of Object.entries(expected))
     test(name, async () => {
-        const answer = await (await fetch(server.url(`/${encodeURIComponent(name)}`), { signal: AbortSignal.timeout(10_000) })).json();
+        const answer = await (await fetch(server.url(`/${encodeURIComponent(name)}`), { signal: AbortSignal.timeout(PATIENCE_MS) })).json();
 
         same('value' in answer ? answer.value : answer, OURS[name] ? OURS[name](value) : value, name);
     });

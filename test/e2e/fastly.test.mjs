@@ -9,7 +9,8 @@ import { after, before, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Holdfast, until } from '../lib/holdfast.mjs';
 import { Origin } from '../lib/origin.mjs';
-import { FASTLY, atPorts, freePorts } from './app.mjs';
+import { freePorts } from '../lib/ports.mjs';
+import { FASTLY, atPorts } from './app.mjs';
 
 let folder;
 let origin;

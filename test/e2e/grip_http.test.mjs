@@ -255,7 +255,7 @@ test('when it stops, polls are answered and streams end', async (t) => {
     assert.equal((await both.server.stop('SIGTERM')).code, 0);
     assert.equal((await poll.body(await poll.head())).toString(), 'later');
     assert.equal(await open.line(), '0');
-    assert.ok(Date.now() - began < 8000);
+    assert.ok(Date.now() - began < 25_000);
 });
 
 test('routes with a prefix publish under it', async (t) => {

@@ -11,7 +11,7 @@ before(async () => (server = await Holdfast.dev(LAB, { args: ['--actor-idle-ms',
 after(async () => assert.equal((await server.stop()).code, 0));
 
 const open = (name, query = '') => Client.open(server.ws(`/lab/${name}/socket${query}`));
-const asleep = () => until('the worker is asleep', async () => (await server.status()).worker.state === 'asleep', 15_000);
+const asleep = () => until('the worker is asleep', async () => (await server.status()).worker.state === 'asleep');
 
 test('the instance goes, its socket stays, the next message finds everything again', async () => {
     const a = await open('one', '?tag=red&attach=kept');

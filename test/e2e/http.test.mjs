@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { Client, request } from 'undici';
-import { Holdfast } from '../lib/holdfast.mjs';
+import { Holdfast, until } from '../lib/holdfast.mjs';
 import { LAB } from './app.mjs';
 
 let server;
@@ -102,8 +102,7 @@ test('request and response stream at the same time', async () => {
     const heard = [];
 
     answer.incoming.setEncoding('utf8').on('data', (text) => heard.push(text));
-    for (let i = 0; i < 100 && heard.join('') !== 'first'; i++) await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(heard.join(''), 'first');
+    await until('the first part', () => heard.join('') === 'first');
     answer.outgoing.end('second');
     await new Promise((resolve) => answer.incoming.on('end', resolve));
     assert.equal(heard.join(''), 'firstsecond');

@@ -493,7 +493,7 @@ test('the target `test` needs no server', async (t) => {
 
 test('an origin that says nothing in time has failed', async (t) => {
     const origin = await lone(t);
-    const server = await configured(t, origin, { routes: ['*,debug ORIGIN'], more: 'response_ms = 200' });
+    const server = await configured(t, origin, { routes: ['*,debug ORIGIN'], more: 'response_ms = 1500' });
     const silent = ask(server, '/');
 
     await origin.next();
@@ -502,7 +502,7 @@ test('an origin that says nothing in time has failed', async (t) => {
     const { response } = await origin.next();
 
     response.write('a');
-    await new Promise((done) => setTimeout(done, 500));
+    await new Promise((done) => setTimeout(done, 2000));
     response.end('b');
     assert.equal((await slow).body, 'ab');
 });

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launch } from '../lib/browser.mjs';
 import { Holdfast } from '../lib/holdfast.mjs';
-import { QUESTIONS, atPorts, freePorts } from './app.mjs';
+import { freePorts } from '../lib/ports.mjs';
+import { QUESTIONS, atPorts } from './app.mjs';
 
 const [port, control] = await freePorts(2);
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-picture-'));

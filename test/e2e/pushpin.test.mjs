@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import WebSocket from 'ws';
 import { until } from '../lib/holdfast.mjs';
 import { both, missing, raw } from '../lib/pushpin.mjs';
-import { freePorts, scratch } from './app.mjs';
+import { freePorts } from '../lib/ports.mjs';
+import { scratch } from './app.mjs';
 
 // Fields that cannot be the same: signed with the time, or the client library's of the proxy.
 const OWN = new Set(['grip-sig', 'grip-feature', 'accept-encoding', 'connection', 'user-agent']);

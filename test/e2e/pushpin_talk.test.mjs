@@ -2,16 +2,17 @@
 // line. Where they differ, it says why; a difference that is gone must leave the list.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { PATIENCE_MS } from '../lib/bell.mjs';
 import { GRIP, Socket, control, event, hears, message, response, stream } from '../lib/grip.mjs';
 import { Origin } from '../lib/origin.mjs';
 import { OPS, Peer, show } from '../lib/peer.mjs';
 import { both, missing, raw } from '../lib/pushpin.mjs';
 import { Zmq, tnet, untnet } from '../lib/zmtp.mjs';
-import { freePorts, scratch } from './app.mjs';
+import { freePorts } from '../lib/ports.mjs';
+import { scratch } from './app.mjs';
 
 const STREAM = { 'Content-Type': 'text/plain', 'Grip-Hold': 'stream' };
 const POLL = { 'Content-Type': 'text/plain', 'Grip-Hold': 'response' };
-const WAIT_MS = 15_000;
 const SETTLE_MS = 500; // no side tells when its subscription is there
 // Of a request: signed with the time, random, or the client library's of the proxy. Of a response: the connection's.
 const OWN = new Set(['grip-feature', 'accept-encoding', 'connection', 'user-agent', 'date', 'keep-alive', 'transfer-encoding']);
@@ -37,7 +38,7 @@ class Side {
 
     /** The next request at the origin. */
     async asked() {
-        const asked = await this.origin.next(WAIT_MS);
+        const asked = await this.origin.next(PATIENCE_MS);
         const pairs = asked.rawHeaders.flatMap((name, i) => (i % 2 ? [] : [[name, asked.rawHeaders[i + 1]]]));
 
         this.note('origin:', asked.method, asked.url, '|', lines(pairs).join(' | '), '|', show(asked.bytes));
@@ -53,7 +54,7 @@ class Side {
     }
 
     async head(peer, only) {
-        const head = await peer.head(WAIT_MS);
+        const head = await peer.head(PATIENCE_MS);
 
         this.note('client:', head.status, head.reason, '|', lines([...head.fields]).filter((line) => !only || only.test(line)).join(' | '));
         return head;
@@ -61,19 +62,19 @@ class Side {
 
     /** The whole response. */
     async whole(peer) {
-        const body = await peer.body(await this.head(peer), false, WAIT_MS);
+        const body = await peer.body(await this.head(peer), false, PATIENCE_MS);
 
         this.note('client:', show(body));
     }
 
-    async hears(peer, text, ms = WAIT_MS) {
+    async hears(peer, text, ms = PATIENCE_MS) {
         await hears(peer, text, ms);
         this.note('client:', JSON.stringify(text));
     }
 
     /** Nothing more comes of the response, but its end. */
     async ends(peer) {
-        this.note('end:', await peer.line(WAIT_MS));
+        this.note('end:', await peer.line(PATIENCE_MS));
     }
 
     send(...items) {
@@ -116,7 +117,7 @@ class Side {
     }
 
     /** So many messages; Pushpin cuts what is long into frames. */
-    async frames(n, ms = WAIT_MS) {
+    async frames(n, ms = PATIENCE_MS) {
         for (; n; n--) {
             const first = await this.socket.peer.frame(ms);
             const parts = [first.payload];
@@ -141,7 +142,7 @@ class Side {
 
     /** The connection ends, and how much was said before. */
     async over(peer) {
-        await peer.eof({ ms: WAIT_MS, reset: true });
+        await peer.eof({ ms: PATIENCE_MS, reset: true });
         this.note('client: the end');
     }
 
@@ -193,7 +194,7 @@ const TALKS = {
         const peer = await side.client();
 
         (await side.asked()).answer(200, { ...STREAM, 'Grip-Channel': `${side.channel}; prev-id=1` }, 'A');
-        side.note(show(await peer.body(await side.head(peer, /^content-type/), false, WAIT_MS)));
+        side.note(show(await peer.body(await side.head(peer, /^content-type/), false, PATIENCE_MS)));
     },
     'items in the wrong order, and one twice': async (side) => {
         const peer = await side.holds({ ...STREAM, 'Grip-Channel': 'CHN; prev-id=5', 'Grip-Link': '</n>; rel=next' });
@@ -313,7 +314,7 @@ const TALKS = {
         run: async (side) => {
             const peer = await side.holds({ ...STREAM, 'Grip-Keep-Alive': 'a\\tb; format=cstring; timeout=1' });
 
-            side.note(show(await peer.bytes(7, WAIT_MS)));
+            side.note(show(await peer.bytes(7, PATIENCE_MS)));
         },
     },
     'a stream for an old client': async (side) => {
@@ -325,7 +326,7 @@ const TALKS = {
         await side.send(stream(side.channel, 'one\n'));
         await pause(SETTLE_MS);
         await side.send({ channel: side.channel, formats: { 'http-stream': { action: 'close' } } });
-        side.note(String(await peer.rest(WAIT_MS)).split('\r\n').filter((line) => !/^(HTTP|Date|Connection|Keep-Alive)/i.test(line)).sort().join('|'));
+        side.note(String(await peer.rest(PATIENCE_MS)).split('\r\n').filter((line) => !/^(HTTP|Date|Connection|Keep-Alive)/i.test(line)).sort().join('|'));
     },
     'JSON instructions': async (side) => {
         const open = await side.client();
@@ -393,14 +394,14 @@ const TALKS = {
 
             (await side.asked()).answer(200, { ...STREAM, 'Grip-Channel': side.channel }, long);
             await side.head(open);
-            await hears(open, long, WAIT_MS);
+            await hears(open, long, PATIENCE_MS);
             await pause(SETTLE_MS);
             await side.send(stream(side.channel, '!'));
             await side.hears(open, '!');
             const poll = await side.client();
 
             (await side.asked()).answer(200, { ...POLL, 'Grip-Channel': side.channel }, long);
-            const head = await poll.head(WAIT_MS);
+            const head = await poll.head(PATIENCE_MS);
 
             side.note(head.status, String(await poll.body(head)).replace(/\d+\.\d+\.\d+\.\d+:\d+/, 'TARGET'));
         },
@@ -587,10 +588,10 @@ const TALKS = {
             await side.tells(control({ type: 'keep-alive', content: 'KA', timeout: 1 }));
             await side.frames(2);
             await side.tells(control({ type: 'keep-alive', 'content-bin': 'AAE=', 'message-type': 'binary', timeout: 1 }));
-            for (let text = ''; !text.startsWith('binary');) text = await side.socket.hear(WAIT_MS);
+            for (let text = ''; !text.startsWith('binary');) text = await side.socket.hear(PATIENCE_MS);
             await side.frames(1);
             await side.tells(control({ type: 'keep-alive' }) + event('TEXT', 'm:off'));
-            for (let text = ''; text !== 'text off';) text = await side.socket.hear(WAIT_MS);
+            for (let text = ''; text !== 'text off';) text = await side.socket.hear(PATIENCE_MS);
             await side.tells(control({ type: 'send-delayed', content: 'one', timeout: 60 }) + control({ type: 'send-delayed', content: 'two', timeout: 60 }));
             await side.frames(1);
             await side.tells(control({ type: 'flush-delayed' }));
@@ -752,7 +753,7 @@ const TALKS = {
             await side.hears(open, 'again ');
             await pause(SETTLE_MS);
             side.note(String(await raw(side.publish, 'POST /recover/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')).split('\r\n').at(-1));
-            const both = [await side.origin.next(WAIT_MS), await side.origin.next(WAIT_MS)];
+            const both = [await side.origin.next(PATIENCE_MS), await side.origin.next(PATIENCE_MS)];
 
             side.note(both.map(({ method, url }) => `${method} ${url}`).sort().join(' '));
             for (const asked of both) asked.answer(200, {}, 'fresh');

@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { PATIENCE_MS } from '../lib/bell.mjs';
 import { countCloses, launch, picture } from '../lib/browser.mjs';
 import { Holdfast } from '../lib/holdfast.mjs';
-import { QUESTIONS, atPorts, freePorts } from './app.mjs';
+import { freePorts } from '../lib/ports.mjs';
+import { QUESTIONS, atPorts } from './app.mjs';
 
 let folder;
 let server;
@@ -34,7 +36,7 @@ async function window(name, room, { host = false, at = server, ...options } = {}
     const page = await context.newPage();
 
     page.on('pageerror', (error) => problems.push(`${name}: ${error.stack}`));
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     await page.addInitScript(countCloses);
     await page.goto(at.url('/'));
     await page.fill('#door-room', room);

@@ -77,7 +77,7 @@ test('a handshake that does not end is given up', async (t) => {
 });
 
 test('a peer that does not answer a ping is given up, one that does is kept', async (t) => {
-    const server = await start(t, { ping_ms: 400, pong_ms: 400 });
+    const server = await start(t, { ping_ms: 400, pong_ms: 3000 });
     const [mute, alive] = [await Peer.open(server.port), await Client.open(server.ws())];
 
     await mute.upgrade('/');

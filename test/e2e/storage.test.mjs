@@ -77,7 +77,7 @@ test('an alarm fires at its time, and once', async () => {
     const { runs, next } = await a.ask('alarms');
 
     assert.equal(runs.length, 1);
-    assert.ok(runs[0].at >= at && runs[0].at < at + 2000, `${runs[0].at - at} ms late`);
+    assert.ok(runs[0].at >= at && runs[0].at < at + 20_000, `${runs[0].at - at} ms late`);
     assert.equal(runs[0].retryCount, 0);
     assert.equal(next, null);
     await a.close();
@@ -87,7 +87,7 @@ test('an alarm that fails comes again', async () => {
     const a = await open('retry');
 
     await a.ask({ do: 'alarm', ms: 50, fail: 1 });
-    assert.equal(await a.next(15_000), 'alarm');
+    assert.equal(await a.next(), 'alarm');
     const { runs } = await a.ask('alarms');
 
     assert.deepEqual(runs.map(({ retryCount, isRetry }) => [retryCount, isRetry]), [[0, false], [1, true]]);
@@ -107,7 +107,7 @@ test('everything is there after a restart, and alarms that were due meanwhile fi
     await until('the alarm that was due', async () => (await ask('kept-alarm', 'alarms')).runs.length === 1);
     assert.equal((await ask('kept-0', 'who')).id, id);
     for (let i = 0; i < 20; i++) assert.equal((await ask(`kept-${i}`, 'get?key=k')).value, `${i}`);
-    await until('the other alarm', async () => (await ask('kept-later', 'alarms')).runs.length === 1, 15_000);
+    await until('the other alarm', async () => (await ask('kept-later', 'alarms')).runs.length === 1);
 });
 
 test('everything is there after kill -9 of the whole program', async () => {

@@ -171,7 +171,7 @@ test('what is published reaches the subscribers of every edge', async (t) => {
 test('the limit on open files is one of each thread', { skip: process.env.TSAN_OPTIONS !== undefined && 'ThreadSanitizer knows one table only' }, async () => {
     const OPEN_FILES = 250;
     const CONNECTIONS = 2 * OPEN_FILES;
-    const args = ['serve', '--route', '* test', '--port', '0', '--threads', String(THREADS)];
+    const args = ['serve', '--route', '* test', '--port', '0', '--control', '127.0.0.1:0', '--threads', String(THREADS)];
     const held = await Holdfast.serve(['-c', `ulimit -n ${OPEN_FILES} && exec "$0" "$@"`, program, ...args], { program: 'sh' });
     const answer = (socket) => new Promise((resolve, reject) => socket.once('data', (data) => resolve(String(data))).once('error', reject).once('close', reject));
     const sockets = Array.from({ length: CONNECTIONS }, () => connect(held.port, '127.0.0.1'));

@@ -163,7 +163,7 @@ test('events of one object overlap where it waits, but not within storage', asyn
     const name = room();
     const [a, b] = [await open(name), await open(name)];
 
-    a.send('{"do":"sleep","ms":300}');
+    a.send('{"do":"sleep","ms":1500}');
     await a.quiet(50);
     assert.equal((await b.ask('who')).heard, 2);
     assert.equal(JSON.parse(await a.next()).heard, 2);
@@ -176,8 +176,8 @@ test('blockConcurrencyWhile keeps others out', async () => {
     const name = room();
     const [a, b] = [await open(name), await open(name)];
 
-    a.send('{"do":"blocked","ms":200}');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    a.send('{"do":"blocked","ms":600}');
+    await new Promise((resolve) => setTimeout(resolve, 200));
     b.send('{"do":"who"}');
     assert.equal(JSON.parse(await a.next()).heard, 1);
     assert.equal(JSON.parse(await b.next()).heard, 2);

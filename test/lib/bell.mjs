@@ -1,5 +1,8 @@
 // Waiting with a deadline for what callbacks bring.
 
+/** What must come has so long: only a test that fails waits to the end, on a busy machine nothing else does. */
+export const PATIENCE_MS = 40_000;
+
 /** Whoever brings something rings; whoever waits looks again. */
 export class Bell {
     #wake = () => {};

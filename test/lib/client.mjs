@@ -1,8 +1,6 @@
 // A WebSocket client for tests (the ws package): messages are taken one after the other, everything has a deadline.
 import { WebSocket } from 'ws';
-import { Bell } from './bell.mjs';
-
-const HEAR_MS = 10_000;
+import { Bell, PATIENCE_MS } from './bell.mjs';
 
 export class Client {
     #socket;
@@ -59,7 +57,7 @@ export class Client {
     }
 
     /** The next message: a string, or a Buffer when it was binary. */
-    async next(ms = HEAR_MS) {
+    async next(ms = PATIENCE_MS) {
         await this.#for('a message', () => this.#messages.length || this.closed, ms);
         if (!this.#messages.length) throw new Error(`expected a message, but the socket was closed: ${this.closed.code} ${this.closed.reason}`);
         return this.#messages.shift();
@@ -72,7 +70,7 @@ export class Client {
     }
 
     /** How it was closed. */
-    async end(ms = HEAR_MS) {
+    async end(ms = PATIENCE_MS) {
         await this.#for('a close', () => this.closed, ms);
         return this.closed;
     }

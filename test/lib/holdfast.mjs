@@ -5,14 +5,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE_MS } from './bell.mjs';
 
 export const program = process.env.HOLDFAST ?? fileURLToPath(new URL('../../build/holdfast', import.meta.url));
-const START_MS = 30_000;
-const WAIT_MS = 10_000;
-const STOP_MS = 15_000;
 
 /** Resolves when check() gives something true, with that; rejects after ms. check may be async; what it throws is not final. */
-export async function until(what, check, ms = WAIT_MS) {
+export async function until(what, check, ms = PATIENCE_MS) {
     const end = Date.now() + ms;
     let last = null;
 
@@ -57,7 +55,7 @@ export class Holdfast {
         const self = new Holdfast();
 
         self.#spawn(args, env, cwd);
-        const late = setTimeout(() => self.#child.kill('SIGKILL'), START_MS);
+        const late = setTimeout(() => self.#child.kill('SIGKILL'), PATIENCE_MS);
 
         await self.#ended;
         clearTimeout(late);
@@ -87,10 +85,10 @@ export class Holdfast {
     async #ready() {
         const port = () => Number(this.out.match(/^ready https?:\/\/[^\s]*:(\d+)$/m)?.[1]);
 
-        await until('ready', () => port() || this.exit, START_MS).catch(() => {});
+        await until('ready', () => port() || this.exit, PATIENCE_MS).catch(() => {});
         this.port = port();
         if (this.port) return;
-        const end = this.exit ? `ended with status ${this.exit.code ?? this.exit.signal}` : `was not ready within ${START_MS} ms`;
+        const end = this.exit ? `ended with status ${this.exit.code ?? this.exit.signal}` : `was not ready within ${PATIENCE_MS} ms`;
 
         await this.stop();
         throw new Error(`holdfast ${end}\n${this.out}${this.log}`);
@@ -129,7 +127,7 @@ export class Holdfast {
     }
 
     /** Waits for text in the log: a string or a RegExp; from where the log was at mark(), if given. */
-    logged(what, { from = 0, ms = WAIT_MS } = {}) {
+    logged(what, { from = 0, ms = PATIENCE_MS } = {}) {
         const found = () => {
             const log = this.log.slice(from);
 
@@ -151,7 +149,7 @@ export class Holdfast {
     async stop(signal = 'SIGINT') {
         if (!this.exit) {
             this.#child.kill(signal);
-            const late = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
+            const late = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE_MS);
 
             await this.#ended;
             clearTimeout(late);

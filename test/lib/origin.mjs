@@ -1,9 +1,8 @@
 // An origin that a test plays: every request waits until the test takes it and answers. And a Holdfast in front of it.
 import { createServer } from 'node:http';
-import { Bell } from './bell.mjs';
+import { Bell, PATIENCE_MS } from './bell.mjs';
 import { Holdfast } from './holdfast.mjs';
-
-const HEAR_MS = 10_000;
+import { listen } from './ports.mjs';
 
 export const EVENTS = 'application/websocket-events';
 
@@ -79,10 +78,7 @@ export class Origin {
             socket.on('close', () => self.#sockets.delete(socket));
         });
         self.#server.keepAliveTimeout = 60_000;
-        await new Promise((resolve, reject) => {
-            self.#server.once('error', reject).listen(port, '127.0.0.1', resolve);
-        });
-        self.port = self.#server.address().port;
+        self.port = await listen(self.#server, port);
         return self;
     }
 
@@ -91,7 +87,7 @@ export class Origin {
     }
 
     /** The next request, in the order of their last bytes. */
-    async next(ms = HEAR_MS) {
+    async next(ms = PATIENCE_MS) {
         await this.#bell.wait(() => this.#waiting.length, ms, () => `the origin expected a request within ${ms} ms`);
         return this.#waiting.shift();
     }

@@ -3,9 +3,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { Bell } from './bell.mjs';
+import { Bell, PATIENCE_MS } from './bell.mjs';
 
-const HEAR_MS = 5000;
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 export const OPS = { cont: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
@@ -108,7 +107,7 @@ export class Peer {
     }
 
     /** Takes what find(pending) measures: a count of bytes, or null while they are not all there. */
-    async #take(what, find, ms = HEAR_MS) {
+    async #take(what, find, ms = PATIENCE_MS) {
         let n = null;
 
         await this.#bell.wait(() => (n = find(this.pending)) !== null || this.#ended, ms, () => `expected ${what} within ${ms} ms, heard ${show(this.#heard)}`);
@@ -154,7 +153,7 @@ export class Peer {
     }
 
     /** The body that belongs to a head. */
-    async body({ status, fields }, toHead = false, ms = HEAR_MS) {
+    async body({ status, fields }, toHead = false, ms = PATIENCE_MS) {
         if (toHead || status < 200 || status === 204 || status === 304) return Buffer.alloc(0);
         if (/chunked/i.test(fields.get('transfer-encoding') ?? '')) return this.#chunks(ms);
         if (fields.has('content-length')) return this.bytes(Number(fields.get('content-length')), ms);

@@ -6,11 +6,11 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE_MS } from './bell.mjs';
 import { Holdfast, until } from './holdfast.mjs';
 
 const PROGRAMS = ['/usr/bin/pushpin', '/usr/bin/condure', '/usr/bin/zurl'];
 const INSTALL = fileURLToPath(new URL('../../tools/install-packages', import.meta.url));
-const START_MS = 20_000;
 const STOP_MS = 5_000;
 const HELD_MS = 2_000;
 const WARM = 'is.it.ready'; // a host of its own
@@ -118,12 +118,12 @@ export async function both(t, folder, ports, routes, more = {}) {
     const server = await Holdfast.serve(['pushpin', writeFiles('ours', folder, ours, routes, more, warm.address().port)]);
 
     t.after(() => server.stop());
-    await until("Debian's pushpin answers", async () => (await isOpen(theirs.publish)) && isReady(theirs.http), START_MS);
+    await until("Debian's pushpin answers", async () => (await isOpen(theirs.publish)) && isReady(theirs.http));
     return { theirs: { ...theirs, port: theirs.http }, ours: { ...ours, port: ours.http } };
 }
 
 /** What comes for these bytes until the connection ends, or for so long. */
-export function raw(port, bytes, ms = 2_000) {
+export function raw(port, bytes, ms = PATIENCE_MS) {
     return new Promise((resolve) => {
         const socket = connect(port, '127.0.0.1');
         const late = setTimeout(() => socket.destroy(), ms);

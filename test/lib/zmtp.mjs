@@ -1,8 +1,7 @@
 // As little of ZeroMQ as its peers need: ZMTP 3.0 without security over TCP (rfc.zeromq.org/spec/23), and tnetstrings.
 import { connect } from 'node:net';
-import { Bell } from './bell.mjs';
+import { Bell, PATIENCE_MS } from './bell.mjs';
 
-const HEAR_MS = 10_000;
 const [MORE, LONG, COMMAND] = [1, 2, 4];
 const GREETING_BYTES = 64;
 
@@ -93,7 +92,7 @@ export class Zmq {
     }
 
     /** The parts of the next message. */
-    async next(ms = HEAR_MS) {
+    async next(ms = PATIENCE_MS) {
         await this.#bell.wait(() => this.#messages.length, ms, () => `expected a message of ZeroMQ within ${ms} ms`);
         return this.#messages.shift();
     }

@@ -7,11 +7,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PATIENCE_MS } from '../lib/bell.mjs';
 import { Holdfast } from '../lib/holdfast.mjs';
 import { cases } from './cases.mjs';
 import { dial, serve } from './wire.mjs';
 
-const WAIT_MS = 20_000;
 const QUIET_MS = 50;
 const OFFER = 'permessage-deflate; client_max_window_bits';
 
@@ -87,15 +87,15 @@ async function converse(w, one, isServer) {
     const silent = options.fails || options.ours;
 
     await one.say(w);
-    await w.until(() => w.close || w.over || (!silent && w.events.length >= events.length), WAIT_MS);
+    await w.until(() => w.close || w.over || (!silent && w.events.length >= events.length), PATIENCE_MS);
     if (options.quiet) await w.until(() => w.events.length > 0 || w.close, QUIET_MS);
     if (!silent && !w.close) await w.sayClose(1000);
-    await w.until(() => w.close || w.over, WAIT_MS);
+    await w.until(() => w.close || w.over, PATIENCE_MS);
     if (isServer) {
         if (options.fails && w.close) await w.sayClose(w.close.code);
         w.end();
     }
-    await w.until(() => w.over, WAIT_MS);
+    await w.until(() => w.over, PATIENCE_MS);
     w.destroy();
 }
 

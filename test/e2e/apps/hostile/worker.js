@@ -95,6 +95,7 @@ export default {
             case 'size':
                 return new Response(String((await request.arrayBuffer()).byteLength));
             case 'later':
+                console.log('later');
                 await sleep(Number(name));
                 return new Response('later');
             case 'fetches':

@@ -54,7 +54,7 @@ const routes = {
         (async () => {
             for (let i = 0; i < 3; i++) {
                 await writer.write(`data: ${i}\n\n`);
-                await scheduler.wait(30);
+                await scheduler.wait(200);
             }
             await writer.close();
         })();
