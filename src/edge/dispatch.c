@@ -62,11 +62,9 @@ static void on_request(void *arg, struct exchange *x)
         return;
     }
     index = router_find(&e->router, rq->host, target_path(rq->target));
-    if (index < 0 || slice_eq(rq->method, SLICE("CONNECT"))) {
+    if (index < 0) {
         e->stats.requests_other++;
-        exchange_fail(x, index < 0 ? -ERR_NOT_FOUND : -ERR_UNSUPPORTED,
-                      index < 0 ? SLICE("no application answers for this host and path\n")
-                                : SLICE_NONE);
+        exchange_fail(x, -ERR_NOT_FOUND, SLICE("no application answers for this host and path"));
         return;
     }
     a = e->apps[index];

@@ -81,7 +81,7 @@ TEST(the_host_chooses_who_answers)
 TEST(a_host_that_is_nobodys_is_404)
 {
     say(GET_OF("other.test", "/", ""));
-    expect("HTTP/1.1 404 ", "no application answers for this host and path\n\n");
+    expect("HTTP/1.1 404 ", "no application answers for this host and path\n");
     assert_int_equal(lab.edge->stats.requests_other, 1);
 }
 
