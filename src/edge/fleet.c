@@ -1,22 +1,18 @@
 #include "edge/fleet.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "edge/edge_int.h"
 #include "edge/settings.h"
-#include "io/child.h"
+#include "edge/worker.h"
 #include "wire/pulse.h"
 
 enum {
     WATCH_MS = 100,
-    LINK_BUFFER = 1 << 20,
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 10000,
     GIVE_UP_STARTS = 3,   /* failed starts in a row, then requests are answered with it */
@@ -34,8 +30,7 @@ struct unit {
     struct crew *crew;
     uint32_t generation;
     enum unit_state state;
-    struct child *child;
-    struct pulse *pulse;
+    struct worker worker;
     int64_t started_ms;
     struct timer deadline; /* to be ready, or to be gone */
     int why;               /* row of errors.def, when we know it before its death */
@@ -45,10 +40,6 @@ struct unit {
     bool exited;       /* its process is gone; it is buried when it was heard, too */
     int status;        /* of the exit */
     struct blob *text; /* its last words */
-    /* The watchdog's memory of the turn that it saw last. */
-    uint64_t turn;
-    int64_t turn_cpu_ms;
-    int64_t turn_since_ms;
 };
 
 /* All processes of one application. */
@@ -114,7 +105,7 @@ static void show(struct crew *c)
     const struct unit *u = c->serving ? c->serving : c->next;
 
     c->view.state = c->serving ? FLEET_RUNNING : u ? FLEET_STARTING : FLEET_ASLEEP;
-    c->view.pid = u ? child_pid(u->child) : 0;
+    c->view.pid = u ? child_pid(u->worker.child) : 0;
     c->view.since_ms = u ? u->started_ms : 0;
 }
 
@@ -130,96 +121,8 @@ unsigned fleet_alive(const struct fleet *f)
 
 /* --- starting a process --- */
 
-/* A sealed page: its size cannot change under our feet. */
-static int pulse_open(unsigned links, struct pulse **ret)
-{
-    const int fd = memfd_create("holdfast-pulse", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    struct pulse *p;
-
-    if (fd < 0)
-        return -ERR_OS;
-    if (ftruncate(fd, PULSE_BYTES) < 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0 ||
-        (p = mmap(NULL, PULSE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) == MAP_FAILED) {
-        (void)close(fd);
-        return -ERR_OS;
-    }
-    p->version = PULSE_VERSION;
-    p->links = links;
-    *ret = p;
-    return fd;
-}
-
-struct pipes {
-    int ours[PULSE_LINKS];
-    int theirs[PULSE_LINKS + 1]; /* the pulse behind the links */
-    unsigned n;
-};
-
-static void close_all(int *fds, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        (void)close(fds[i]);
-}
-
-static int pipes_open(struct pipes *p, unsigned links, struct pulse **ret_pulse)
-{
-    int pair[2], fd;
-
-    for (p->n = 0; p->n < links; p->n++) {
-        if (child_socketpair(pair, LINK_BUFFER) < 0)
-            break;
-        p->ours[p->n] = pair[0];
-        p->theirs[p->n] = pair[1];
-    }
-    fd = p->n == links ? pulse_open(links, ret_pulse) : -ERR_OS;
-    if (fd >= 0) {
-        p->theirs[links] = fd;
-        return 0;
-    }
-    close_all(p->ours, p->n);
-    close_all(p->theirs, p->n);
-    return -ERR_OS;
-}
-
 static void on_exited(void *arg, int status);
 static const struct child_ops child_facts = {.exited = on_exited};
-
-#define NUMBER(text, value) (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)(value))
-
-static struct child *run(struct unit *u, const struct pipes *p, struct err_note *note)
-{
-    static const char *const sandbox[] = {"auto", "strict", "off"};
-    const struct app_config *c = &u->crew->settings->config;
-    char links[24], cpu[24], memory[24], idle[24];
-    const char *const argv[] = {c->worker_path,
-                                "--app",
-                                c->name,
-                                "--links",
-                                links,
-                                "--state",
-                                c->state_dir,
-                                "--sandbox",
-                                sandbox[c->sandbox],
-                                "--cpu-ms",
-                                cpu,
-                                "--memory-bytes",
-                                memory,
-                                "--actor-idle-ms",
-                                idle,
-                                NULL};
-    const struct child_options o = {.argv = argv,
-                                    .fds = p->theirs,
-                                    .n_fds = p->n + 1,
-                                    .stdio = CHILD_INHERIT,
-                                    .own_group = true};
-
-    NUMBER(links, p->n);
-    NUMBER(cpu, c->limits.cpu_ms);
-    NUMBER(memory, c->limits.memory_bytes);
-    NUMBER(idle, c->limits.actor_idle_ms);
-    return child_open(loop_of(u->crew), &o, &child_facts, u, note);
-}
 
 static void unit_free(struct unit *u)
 {
@@ -231,9 +134,7 @@ static void unit_free(struct unit *u)
         c->next = NULL;
     list_del(&u->in_crew);
     timer_del(loop_of(c), &u->deadline);
-    child_close(u->child);
-    if (u->pulse)
-        (void)munmap(u->pulse, PULSE_BYTES);
+    worker_done(&u->worker);
     blob_unref(u->text);
     mem_free(u);
 }
@@ -246,15 +147,16 @@ static void start_watch(struct fleet *f)
         timer_set(f->edge->loop, &f->watch, loop_now(f->edge->loop) + WATCH_MS);
 }
 
-static void hand_out(struct unit *u, const struct pipes *p)
+/* Its links, one for each edge. */
+static void hand_out(struct unit *u, const int *links)
 {
     struct edge *e = u->crew->fleet->edge;
 
-    for (unsigned i = 0; i < p->n; i++) {
+    for (unsigned i = 0; i < e->count; i++) {
         const struct order o = {.kind = ORDER_OPEN,
                                 .app = u->crew->app,
                                 .generation = u->generation,
-                                .fd = loop_give(e->siblings[i]->loop, p->ours[i])};
+                                .fd = loop_give(e->siblings[i]->loop, links[i])};
 
         edge_order(e->siblings[i], o, i == 0 ? blob_slice(u->crew->start) : SLICE_NONE);
     }
@@ -265,21 +167,16 @@ static void start_failed(struct crew *c, struct slice text);
 static void spawn(struct crew *c)
 {
     struct unit *u = mem_new(sizeof(*u));
-    struct err_note note = {"out of descriptors"};
-    struct pipes p;
+    struct err_note note = {0};
+    int links[PULSE_LINKS];
 
     u->crew = c;
     u->generation = ++c->generation;
     u->started_ms = now(c);
     u->deadline.due = on_deadline;
     list_add_tail(&c->units, &u->in_crew);
-    if (pipes_open(&p, c->fleet->edge->count, &u->pulse) == 0) {
-        u->child = run(u, &p, &note);
-        close_all(p.theirs, p.n + 1);
-        if (!u->child)
-            close_all(p.ours, p.n);
-    }
-    if (!u->child) {
+    if (worker_start(&u->worker, loop_of(c), &c->settings->config, c->fleet->edge->count, links,
+                     &child_facts, u, &note) < 0) {
         unit_free(u);
         start_failed(c, slice_str(note.text));
         return;
@@ -288,11 +185,12 @@ static void spawn(struct crew *c)
     c->fleet->alive++;
     c->fleet->edge->stats.workers_started++;
     atomic_fetch_add(&c->view.starts, 1);
-    hand_out(u, &p);
+    hand_out(u, links);
     timer_set(loop_of(c), &u->deadline, now(c) + c->settings->config.limits.ready_ms);
     start_watch(c->fleet);
     log_event(log_of(c), LOG_INFO, "worker.start", F_TEXT("app", name_of(c)),
-              F_UINT("generation", u->generation), F_UINT("pid", (unsigned)child_pid(u->child)));
+              F_UINT("generation", u->generation),
+              F_UINT("pid", (unsigned)child_pid(u->worker.child)));
     show(c);
 }
 
@@ -456,7 +354,7 @@ static void kill_for(struct unit *u, int why)
 {
     if (!u->why)
         u->why = why;
-    child_signal(u->child, SIGKILL);
+    child_signal(u->worker.child, SIGKILL);
 }
 
 static void bury(struct unit *u);
@@ -476,7 +374,7 @@ static void on_deadline(struct timer *t)
               F_UINT("generation", u->generation),
               F_NAME("to", u->state == UNIT_STARTING ? "be ready" : "leave"));
     u->late = true;
-    child_signal(u->child, SIGKILL);
+    child_signal(u->worker.child, SIGKILL);
 }
 
 static bool was_killed_from_outside(const struct unit *u, int status)
@@ -556,7 +454,7 @@ static void tell_gone(struct unit *u, int why, bool by_itself, uint64_t guilty)
             .why = why,
             .by_itself = by_itself,
             .guilty = guilty,
-            .begun = atomic_load_explicit(&u->pulse->begun[i], memory_order_relaxed),
+            .begun = worker_begun(&u->worker, i),
         };
 
         edge_order(e->siblings[i], o, SLICE_NONE);
@@ -590,8 +488,7 @@ static void bury(struct unit *u)
     const int status = u->status;
     const int why = why_of(u, status);
     const bool by_itself = why && !was_killed_from_outside(u, status);
-    const uint64_t guilty =
-        by_itself ? atomic_load_explicit(&u->pulse->event, memory_order_relaxed) : 0;
+    const uint64_t guilty = by_itself ? worker_event(&u->worker) : 0;
     const bool early = u->state == UNIT_STARTING;
     const bool quick = by_itself && now(c) - u->started_ms < QUICK_MS;
 
@@ -637,35 +534,13 @@ static void on_heard(struct unit *u)
 
 /* --- the watchdog --- */
 
-static void watch_turn(struct unit *u, uint64_t turn)
-{
-    struct crew *c = u->crew;
-    const struct app_limits *l = &c->settings->config.limits;
-    const int64_t cpu = child_cpu_ms(child_pid(u->child));
-
-    if (turn != u->turn) {
-        u->turn_cpu_ms = cpu;
-        u->turn_since_ms = now(c);
-        return;
-    }
-    if (cpu - u->turn_cpu_ms > (int64_t)l->cpu_ms * 3 / 2 + 250 ||
-        now(c) - u->turn_since_ms > (int64_t)l->cpu_ms * 4 + 10000)
-        kill_for(u, ERR_WORKER_CPU);
-}
-
 static void watch_unit(struct unit *u)
 {
-    const uint64_t turn = atomic_load_explicit(&u->pulse->turn, memory_order_acquire);
-    const bool ran = turn != u->turn || (turn & 1);
+    const int why =
+        u->exited ? 0 : worker_excess(&u->worker, settings_limits(u->crew->settings), now(u->crew));
 
-    if (u->exited)
-        return;
-    if (turn & 1)
-        watch_turn(u, turn);
-    u->turn = turn;
-    if (ran &&
-        child_memory(child_pid(u->child)) > (int64_t)u->crew->settings->config.limits.memory_bytes)
-        kill_for(u, ERR_WORKER_MEMORY);
+    if (why)
+        kill_for(u, why);
 }
 
 static void on_watch(struct timer *t)
@@ -767,7 +642,7 @@ void fleet_hear(struct fleet *f, const struct report *r)
         break;
     case REPORT_KILL:
         if (c->serving)
-            child_signal(c->serving->child, SIGKILL);
+            child_signal(c->serving->worker.child, SIGKILL);
         break;
     case REPORT_STOPPED:
         break;
@@ -865,7 +740,7 @@ static void discard_next(struct crew *c)
         return;
     c->next = NULL;
     u->said_failed = true;
-    child_signal(u->child, SIGKILL);
+    child_signal(u->worker.child, SIGKILL);
 }
 
 static void forget_failures(struct crew *c)
@@ -905,7 +780,7 @@ static void stop_crew(struct crew *c, bool at_once)
         struct unit *u = LIST_ITEM(it, struct unit, in_crew);
 
         if (at_once)
-            child_signal(u->child, SIGKILL);
+            child_signal(u->worker.child, SIGKILL);
         else if (u->state != UNIT_DRAINING)
             drain(u, c->settings->config.limits.drain_ms);
     }

@@ -99,7 +99,7 @@ static int hear(struct link *l, struct slice *in)
 
     while ((r = ipc_next(in, IPC_FROM_WORKER, &f, &l->need)) > 0) {
         l->app->edge->stats.frames_in++;
-        if ((r = l->ops->frame(l, &f)) < 0 || l->bad)
+        if (l->ops->frame(l, &f) < 0 || l->bad)
             return -ERR_IPC_STATE;
     }
     return r < 0 ? link_bad(l, "malformed frame", NULL) : 0;

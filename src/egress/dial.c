@@ -17,7 +17,6 @@ struct dial {
     char *cert_name;
     uint16_t port;
     bool insecure;
-    bool by_rules;
     struct buf cert, key, ca;
 };
 
