@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static void negotiate(struct slice offers, bool takeover)
 {
     const struct deflate_policy policy = {.bits = 12, .takeover = takeover};
+    struct deflate_policy wish;
     struct deflate_terms t, again;
     struct buf answer;
 
@@ -24,6 +25,9 @@ static void negotiate(struct slice offers, bool takeover)
         assert(deflate_accept(SLICE("permessage-deflate"), &policy, &again, &answer) == 1);
     }
     (void)deflate_check(offers, &policy, &t);
+    wish = policy;
+    (void)deflate_wish(offers, &wish);
+    assert(wish.bits <= policy.bits && (takeover || !wish.takeover));
     buf_done(&answer);
 }
 

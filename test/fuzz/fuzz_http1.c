@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/hear_http1.h"
+#include "wire/ws.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -51,6 +52,24 @@ static void check_round_trip(enum http1_side side, struct slice wire)
     expect(slice_eq(buf_slice(&first), buf_slice(&second)));
 }
 
+/* A handshake that is taken has a key that can be answered. */
+static void check_handshake(struct slice wire)
+{
+    static const struct http1_limits roomy = {1 << 20, 1 << 20, HTTP1_FIELDS_MAX, UINT64_MAX};
+    static struct http1_head head;
+    struct http1_decoder d;
+    struct slice bytes, key;
+    char accept[WS_ACCEPT_SIZE + 1];
+
+    http1_init(&d, HTTP1_REQUESTS, &roomy);
+    if (http1_next(&d, &wire, &head, &bytes) != HTTP1_HEAD || !ws_is_upgrade(&head) ||
+        ws_check_request(&head, &key) < 0)
+        return;
+    expect(key.n == WS_KEY_SIZE);
+    ws_accept(key, accept);
+    expect(strlen(accept) == WS_ACCEPT_SIZE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const struct http1_limits limits[] = {
@@ -76,5 +95,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     (void)http1_hear(&cut, side, to_head, limit, wire, (struct cuts){data[1], 1u + data[2]});
     expect(slice_eq(buf_slice(&whole), buf_slice(&cut)));
     check_round_trip(side, wire);
+    check_handshake(wire);
     return 0;
 }
