@@ -105,13 +105,12 @@ static int add_patch(json_t *formats, struct slice text, struct err_note *note)
     return json_object_set_new(formats, "http-response", json_pack("{s:o}", "body-patch", patch));
 }
 
-/* HTTP's readers expect lines. */
+/* HTTP's readers expect lines. As pushpin-publish does, also behind a line break: that makes the
+ * blank line which ends an event of an event stream. */
 static int add_contents(const struct options *o, json_t *formats, struct buf *text)
 {
-    const bool is_line = text->n > 0 && text->p[text->n - 1] == '\n';
-
     (void)json_object_set_new(formats, "ws-message", content_of("content", buf_slice(text)));
-    if (!is_line && !is_given(o, OPT_PUB_NO_EOL) && utf8_is_valid(buf_slice(text)) &&
+    if (!is_given(o, OPT_PUB_NO_EOL) && utf8_is_valid(buf_slice(text)) &&
         buf_add(text, SLICE("\n")) < 0)
         return -ERR_TOO_LARGE;
     (void)json_object_set_new(formats, "http-response", content_of("body", buf_slice(text)));

@@ -240,9 +240,9 @@ static int listen_at(struct run *r, enum edge_door door, const struct config_add
             return err_notef(note, s.result, "%s", why.text);
         if (s.result < 0)
             return err_notef(note, -ERR_OS,
-                             "%s\n  choose another address: --port N (0 takes a free one), --host "
-                             "H, or the configuration",
-                             why.text);
+                             "%s\n  choose another address: %s, or the configuration", why.text,
+                             door == EDGE_CONTROL ? "--control HOST:PORT (port 0 takes a free one)"
+                                                  : "--port N (0 takes a free one), --host H");
         a.port = s.port;
     }
     *ret_port = a.port;

@@ -196,7 +196,7 @@ test('the first steps of docs/grip.md work', async (t) => {
     assert.equal(response.headers.get('content-type'), 'text/event-stream');
     assert.equal(await text(), 'data: welcome\n\n');
     assert.equal((await Holdfast.run(['publish', 'news', 'data: hello\n'], { env: { GRIP_URL: controlOf(server) } })).code, 0);
-    assert.equal(await text(), 'data: hello\n');
+    assert.equal(await text(), 'data: hello\n\n', 'a whole event, blank line and all');
     assert.deepEqual(await server.publish({ channel: 'news', formats: { 'http-stream': { content: 'data: hello\n\n' } } }), { status: 200, text: 'Published\n' });
     assert.equal(await text(), 'data: hello\n\n');
     await reader.cancel();

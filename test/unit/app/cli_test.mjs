@@ -53,6 +53,7 @@ test('a port that is taken is all that is said', async () => {
   await once(server, 'listening');
   refuse(at, ['dev', 'index.js', '--port', String(server.address().port)], 'Address already in use', '--port N');
   assert.ok(!run(at, 'dev', 'index.js', '--port', String(server.address().port)).stderr.includes('it runs'));
+  refuse(at, ['dev', 'index.js', '--port', '0', '--control', `127.0.0.1:${server.address().port}`], 'Address already in use', '--control HOST:PORT');
   server.close();
 });
 
