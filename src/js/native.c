@@ -18,17 +18,27 @@ struct js__bound {
     void *state;
 };
 
+static JSValueRef call(const struct js__bound *b, const struct js_args *a)
+{
+    if (a->n < b->row->arity)
+        return js_throw(a, "TypeError", "%s needs %u arguments, %zu given", b->row->name,
+                        b->row->arity, a->n);
+    return b->row->fn(a);
+}
+
+/* The engine lets go of its lock before it calls us, and each of its functions would take it again:
+ * it is taken once. */
 static JSValueRef on_call(JSContextRef cx, JSObjectRef function, JSObjectRef self, size_t n,
                           const JSValueRef v[], JSValueRef *exception)
 {
     const struct js__bound *b = JSObjectGetPrivate(function);
-    const struct js_args a = {b->vm, cx, b->state, n, v, exception};
+    JSValueRef value;
 
     (void)self;
-    if (n < b->row->arity)
-        return js_throw(&a, "TypeError", "%s needs %u arguments, %zu given", b->row->name,
-                        b->row->arity, n);
-    return b->row->fn(&a);
+    JSLock(cx);
+    value = call(b, &(struct js_args){b->vm, cx, b->state, n, v, exception});
+    JSUnlock(cx);
+    return value;
 }
 
 static struct js__bound *bind(struct js_vm *vm, const struct js_native *table, void *state)
