@@ -5,6 +5,7 @@
 // A COLD actor that still has sockets keeps its Ends (websocket.js) while the process lives; one without is forgotten.
 // What may not leave before it is durable: frames are written under the actor's handle while it is dirty (the host drops
 // them when its commit fails), and answers to callers within the process wait for the commit in `waiting`.
+import { acknowledge } from './ack.js';
 import { announceAlarm, runAlarm, wakingForAlarmFailed } from './alarm.js';
 import { enter, phases, post, run } from './context.js';
 import { DurableObjectState } from './durable_state.js';
@@ -384,14 +385,14 @@ export class Actor {
   #whenOver(result, seq) {
     if (typeof result === 'object' && result !== null || typeof result === 'function') {
       this.track(Promise.resolve(result), (error) => this.#handled(error, seq));
-    } else if (seq !== 0) {
-      native.link.ack(seq);
+    } else {
+      acknowledge(seq);
     }
   }
 
   #handled(error, seq) {
     if (error !== undefined) host.uncaught(error);
-    if (seq !== 0) native.link.ack(seq);
+    acknowledge(seq);
   }
 
   #refuse(seq) {
@@ -401,11 +402,10 @@ export class Actor {
   // --- alarms (alarm.js)
 
   alarm(seq, due) {
-    const acknowledge = () => native.link.ack(seq);
-    this.linkEvent(seq, () => runAlarm(this, due, acknowledge), (error) => {
+    this.linkEvent(seq, () => runAlarm(this, due, () => acknowledge(seq)), (error) => {
       host.uncaught(error);
       wakingForAlarmFailed(this);
-      acknowledge();
+      acknowledge(seq);
     });
   }
 }

@@ -24,6 +24,7 @@ static int open_modules(struct api *api)
     JSObjectRef native = js_object(js_cx(api->vm));
 
     js_ref_set(&api->native, api->vm, native);
+    api_share(api, native);
     for (size_t i = 0; i < COUNT_OF(modules); i++) {
         const int r = modules[i].open ? modules[i].open(api) : 0;
 

@@ -42,6 +42,9 @@ struct api_ops {
     uint64_t (*open)(void *host);
 };
 
+/* Places in memory that JavaScript writes. */
+enum { API_ACKS = 1024, API_HOLDS = 4096 };
+
 struct api_facts {
     unsigned links;        /* edges of the gateway: the ids' top bits are 0 … links - 1 */
     const char *state_dir; /* "" when there is none */
@@ -55,9 +58,11 @@ struct api {
     void *host;
     struct api_facts facts;
     struct js_ref native;
-    struct store *store; /* of storage.c; NULL before START */
-    struct buf scratch;  /* for one native call */
-    struct buf list;     /* for LIST fields */
+    struct store *store;       /* of storage.c; NULL before START */
+    struct buf scratch;        /* for one native call */
+    struct buf list;           /* for LIST fields */
+    double acks[1 + API_ACKS]; /* how many events are finished, and which: api_take_acks() */
+    double holds[API_HOLDS];   /* whom the next wsSend() sends to */
 };
 
 /* What JavaScript does for the host: the functions of the bundle's `hooks`. */
@@ -74,7 +79,10 @@ struct api_hooks {
  */
 int api_init(struct api *api, struct js_vm *vm, const struct api_ops *ops, void *host,
              const struct api_facts *facts, struct api_hooks *ret_hooks, struct js_error *ret_err);
-/* Safe on a zeroed or half-made one. Before js_vm_free. */
+/* Tells ops->ack of the events that JavaScript has finished since. At the end of each batch. */
+void api_take_acks(struct api *api);
+/* Safe on a zeroed or half-made one. Before js_vm_free, after which what the api shares with
+ * JavaScript may go, too. */
 void api_done(struct api *api, struct api_hooks *hooks);
 
 #endif

@@ -1,4 +1,5 @@
 // Durable Objects as callers see them (namespaces and stubs), and the hooks by which the gateway's events reach them.
+import { acknowledge } from './ack.js';
 import { actorOf, begin, finishRestoring, restoringActor, world } from './actor.js';
 import { current, post, stateless } from './context.js';
 import { isId, namedId, parsedId, randomId, rowOf } from './durable_id.js';
@@ -184,11 +185,11 @@ export function orphan(hold, event, ...args) {
   const deliver = () => {
     const end = sockets.get(hold);
     owners.delete(hold);
-    if (end === undefined) native.link.ack(seq);
+    if (end === undefined) acknowledge(seq);
     else end[event](...args);
   };
   if (actor === undefined) deliver();
-  else actor.linkEvent(seq, deliver, () => native.link.ack(seq));
+  else actor.linkEvent(seq, deliver, () => acknowledge(seq));
 }
 
 /** Hook: one socket of the actor that asked with token. */
@@ -209,6 +210,6 @@ export function restored(token, request, response) {
 /** Hook: an alarm is due. */
 export function alarm(seq, due, key, name) {
   const actor = actorByKey(key, name);
-  if (actor === undefined) native.link.ack(seq);
+  if (actor === undefined) acknowledge(seq);
   else actor.alarm(seq, due);
 }

@@ -105,6 +105,26 @@ static bool list_of(const struct js_args *a, size_t i, struct slice *ret)
     return true;
 }
 
+/* --- what JavaScript leaves in memory ---------------------------------------------------------------
+ */
+
+void api_share(struct api *api, JSObjectRef native)
+{
+    JSContextRef cx = js_cx(api->vm);
+
+    js_set(cx, native, "acks", js_doubles(cx, api->acks, COUNT_OF(api->acks)));
+    js_set(cx, native, "holds", js_doubles(cx, api->holds, COUNT_OF(api->holds)));
+}
+
+void api_take_acks(struct api *api)
+{
+    const size_t n = MIN((size_t)api->acks[0], COUNT_OF(api->acks) - 1);
+
+    api->acks[0] = 0;
+    for (size_t i = 1; i <= n; i++)
+        api->ops->ack(api->host, (uint64_t)api->acks[i]);
+}
+
 /* --- exchanges --- */
 
 /* response(id, status, hold, bodyKind, length, reason, head) */
@@ -277,7 +297,7 @@ static JSValueRef ws_accept(const struct js_args *a)
     return put(a, ipc_put_ws_accept(out, id, js_arg_bool(a, 1) ? IPC_HIBERNATE : 0, &m));
 }
 
-/* Those of n holds that belong to a link, as packed u64. They become 0. */
+/* Those of n holds that belong to a link, as packed u64; they become 0. */
 static struct slice holds_of_link(double *holds, size_t n, unsigned link, struct buf *out)
 {
     uint8_t *p;
@@ -296,23 +316,21 @@ static struct slice holds_of_link(double *holds, size_t n, unsigned link, struct
     return buf_slice(out);
 }
 
-/* wsSend(data, holds, n): to the first n holds of a Float64Array, which is used up. */
+/* wsSend(data, n): to the first n of native.holds, which become 0. */
 static JSValueRef ws_send(const struct js_args *a)
 {
     CLEANUP(js_text_done) struct js_text text = {0};
     struct api *api = api_of(a);
     struct ipc_ws_send m = {0};
-    struct span array;
     uint32_t n;
     bool binary;
     int r = 0;
 
-    if (!data_of(a, 0, &text, &m.bytes, &binary) || !js_arg_bytes(a, 1, &array) ||
-        !js_arg_u32(a, 2, &n))
+    if (!data_of(a, 0, &text, &m.bytes, &binary) || !js_arg_u32(a, 1, &n))
         return NULL;
-    n = MIN(n, (uint32_t)(array.n / sizeof(double)));
+    n = MIN(n, COUNT_OF(api->holds));
     for (unsigned link = 0; link < api->facts.links && r >= 0; link++) {
-        m.holds = holds_of_link((double *)(void *)array.p, n, link, &api->list);
+        m.holds = holds_of_link(api->holds, n, link, &api->list);
         if (m.holds.n)
             r = ipc_put_ws_send(link_at(a, link), 0, binary ? IPC_BINARY : 0, &m);
     }
@@ -473,8 +491,9 @@ static JSValueRef leave(const struct js_args *a)
 /* open(): how many events have begun and are not acknowledged. */
 static JSValueRef open_events(const struct js_args *a)
 {
-    const struct api *api = a->state;
+    struct api *api = a->state;
 
+    api_take_acks(api);
     return js_number(a->cx, (double)api->ops->open(api->host));
 }
 
@@ -501,14 +520,10 @@ static JSValueRef log_line(const struct js_args *a)
     return put(a, ipc_put_log(first_link(a), 0, 0, &m));
 }
 
-/* ack(seq): event seq is finished. */
-static JSValueRef ack(const struct js_args *a)
+/* acked(): native.acks is full. */
+static JSValueRef acked(const struct js_args *a)
 {
-    struct api *api = a->state;
-    uint64_t seq;
-
-    if (js_arg_u64(a, 0, &seq))
-        api->ops->ack(api->host, seq);
+    api_take_acks(a->state);
     return NULL;
 }
 
@@ -545,7 +560,7 @@ const struct js_native api_link_natives[] = {
     {"cancel", 1, cancel},
     {"fetch", 7, fetch},
     {"wsAccept", 6, ws_accept},
-    {"wsSend", 3, ws_send},
+    {"wsSend", 2, ws_send},
     {"wsClose", 3, ws_close},
     {"wsTerminate", 1, ws_terminate},
     {"wsAttach", 2, ws_attach},
@@ -560,7 +575,7 @@ const struct js_native api_link_natives[] = {
     {"open", 0, open_events},
     {"idle", 0, idle},
     {"log", 3, log_line},
-    {"ack", 1, ack},
+    {"acked", 0, acked},
     {"event", 1, event},
     {"as", 1, as_actor},
     {0},

@@ -1,6 +1,7 @@
 // Exchanges over the link: requests that come in and their responses, requests that go out and their answers. Bodies flow
 // under credit, both ways: who receives grants what it took, who sends waits when its window is used up.
 import { onAbort } from './abort.js';
+import { acknowledge } from './ack.js';
 import { current, enter, requireEvent, stateless } from './context.js';
 import { orphan } from './durable.js';
 import { encodeText } from './encoding.js';
@@ -283,7 +284,7 @@ class Exchange {
     if (!exchanges.delete(this.id)) return;
     this.tasks = 0;
     this.pipe?.fail(new TypeError("Can't read from request stream after response has been sent."));
-    link.ack(this.seq);
+    acknowledge(this.seq);
   }
 
   // The client went away.

@@ -12,4 +12,7 @@ struct api;
 
 void api_storage_close(struct api *api);
 
+/* link.c: native.acks and native.holds are the api's. */
+void api_share(struct api *api, JSObjectRef native);
+
 #endif

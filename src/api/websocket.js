@@ -11,6 +11,7 @@
 //   PAIR ──accept()──► ACCEPTED        events go to listeners
 //   PAIR ──acceptWebSocket()──► HIBERNATABLE    events go to the Durable Object's handlers
 //   PAIR ──returned in a Response──► RELEASED
+import { acknowledge } from './ack.js';
 import { deserialize, serialize } from './clone.js';
 import { requireEvent } from './context.js';
 import { DOMException } from './domexception.js';
@@ -21,7 +22,7 @@ import { native } from './native.js';
 import { socketDoor } from './response.js';
 import { bytesOf, constants, finish, toLong, wrongArgument, wrongConstructorArgument } from './webidl.js';
 import { dial } from './websocket_dial.js';
-import { ACCEPTED, acknowledge, Closing, CONNECTING, End, faces, HIBERNATABLE, LOST, none, PAIR, RELEASED, sockets } from './websocket_end.js';
+import { ACCEPTED, Closing, CONNECTING, End, faces, HIBERNATABLE, LOST, none, PAIR, RELEASED, sockets } from './websocket_end.js';
 import { flush, frame, gather } from './websocket_frames.js';
 
 const ATTACHMENT_MAX = 16384;

@@ -1,5 +1,6 @@
 // The End of a connection: what is behind a WebSocket (websocket.js draws it). It talks to its peer in this process, or to a
 // hold of the gateway.
+import { acknowledge } from './ack.js';
 import { Blob } from './blob.js';
 import { current, post, stateless } from './context.js';
 import { CloseEvent, dispatch, ErrorEvent, isHeard, MessageEvent, trusted } from './events.js';
@@ -24,11 +25,6 @@ export const sockets = new Map();
 
 /** make(end): the WebSocket of an End; websocket.js says how. */
 export const faces = { make: undefined };
-
-/** Event seq of the link is over; 0 is none. */
-export const acknowledge = (seq) => {
-  if (seq !== 0) native.link.ack(seq);
-};
 
 // --- what travels in a pair, or waits for accept() -----------------------------------------------------------------------------
 

@@ -5,8 +5,7 @@ import { phases } from './context.js';
 import { native } from './native.js';
 import { bytesOf } from './webidl.js';
 
-const HOLDS = 4096;
-const holds = new Float64Array(HOLDS);
+const { holds } = native; // whom wsSend() sends to
 let count = 0;
 let gathered; // a string, or the copy of bytes
 let source; // what was given
@@ -15,7 +14,7 @@ let gate = 0; // the actor whose commit it waits for
 /** A message (a string, an ArrayBuffer or a view) to end's hold. */
 export function gather(end, data) {
   const owner = end.gate;
-  if (count === 0 || count === HOLDS || owner !== gate || !isGathered(data)) startGathering(data, owner);
+  if (count === 0 || count === holds.length || owner !== gate || !isGathered(data)) startGathering(data, owner);
   holds[count++] = end.hold;
 }
 
@@ -36,10 +35,10 @@ export function flush() {
   count = 0;
   source = gathered = undefined;
   if (gate === 0) {
-    native.link.wsSend(data, holds, n);
+    native.link.wsSend(data, n);
   } else {
     native.link.as(gate);
-    native.link.wsSend(data, holds, n);
+    native.link.wsSend(data, n);
     native.link.as(0);
   }
 }

@@ -48,7 +48,6 @@ static void on_ack(void *arg, uint64_t seq)
     struct host *h = arg;
     struct endpoint *e = endpoint_of(h, seq);
 
-    host__flush_later(h);
     h->finished++;
     if (e)
         outbox_ack(&e->out, seq);
@@ -195,6 +194,7 @@ static void commit(struct host *h)
  * its events again. Only the place of the loop is told. */
 static void give_up(struct host *h)
 {
+    api_take_acks(&h->api);
     for (unsigned i = 0; i < h->o->links; i++)
         outbox_discard(&h->ends[i].out);
     js_vm_limit(h->vm, OVERRAN_SECONDS, on_limit, h);
@@ -234,6 +234,7 @@ static void say_last(struct host *h, struct endpoint *e)
 
 static void write_batch(struct host *h)
 {
+    api_take_acks(&h->api);
     for (unsigned i = 0; i < h->o->links; i++) {
         outbox_release(&h->ends[i].out);
         if (h->idle || h->says_exiting)

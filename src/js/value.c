@@ -331,6 +331,20 @@ JSValueRef js_buffer(JSContextRef cx, struct slice s)
     return js_buffer_take(cx, copy_of(s));
 }
 
+/* Any thread. */
+static void on_borrowed_freed(void *bytes, void *arg)
+{
+    (void)bytes;
+    (void)arg;
+}
+
+JSValueRef js_doubles(JSContextRef cx, double *borrowed, size_t n)
+{
+    return JSObjectMakeTypedArrayWithBytesNoCopy(cx, kJSTypedArrayTypeFloat64Array, borrowed,
+                                                 n * sizeof(*borrowed), on_borrowed_freed, NULL,
+                                                 NULL);
+}
+
 bool js_bytes_get(JSContextRef cx, JSValueRef v, struct span *ret)
 {
     JSObjectRef o;

@@ -29,6 +29,8 @@ JSValueRef js_buffer(JSContextRef cx, struct slice s);
 /* The same without a copy: the array owns what mem_new or buf_take gave. */
 JSValueRef js_bytes_take(JSContextRef cx, struct span take_s);
 JSValueRef js_buffer_take(JSContextRef cx, struct span take_s);
+/* A Float64Array over memory of ours, which outlives the engine. */
+JSValueRef js_doubles(JSContextRef cx, double *borrowed, size_t n);
 /* An empty object, and one property of it. */
 JSObjectRef js_object(JSContextRef cx);
 void js_set(JSContextRef cx, JSObjectRef o, const char *name, JSValueRef v);

@@ -74,6 +74,7 @@ static JSValueRef natives(struct js_vm *vm, struct api *api)
 {
     JSObjectRef native = js_object(js_cx(vm));
 
+    api_share(api, native);
     js_set(js_cx(vm), native, "compression", js_natives(vm, api_compression_natives, NULL));
     js_set(js_cx(vm), native, "crypto", js_natives(vm, api_crypto_natives, NULL));
     js_set(js_cx(vm), native, "crypto_key", js_natives(vm, api_crypto_key_natives, NULL));

@@ -150,7 +150,6 @@ export class Client {
 export const gateway = {
   seq: 0,
   holds: 0,
-  unacknowledged: new Set(),
   clients: new Map(),
   autos: new Map(), // by actor: [request, response]
   alarms: new Map(), // by actor: ms
@@ -160,6 +159,11 @@ export const gateway = {
   servers: new Map(), // what fetch(Upgrade) reaches: url → function(call) → answer
   as: new Map(), // frames that wait for an actor's commit
   handle: 0,
+
+  get unacknowledged() {
+    takeAcks();
+    return unacknowledged;
+  },
 
   write(fn) {
     if (this.handle === 0) {
@@ -203,6 +207,14 @@ export const gateway = {
   },
 };
 
+const unacknowledged = new Set();
+
+function takeAcks() {
+  const n = native.acks[0];
+  native.acks[0] = 0;
+  for (const seq of native.acks.slice(1, n + 1)) if (!unacknowledged.delete(seq)) throw new Error(`event ${seq} acknowledged twice`);
+}
+
 native.link = {
   as(handle) {
     gateway.handle = handle;
@@ -210,15 +222,15 @@ native.link = {
   event(seq) {
     gateway.events.push(seq);
   },
-  ack(seq) {
-    if (!gateway.unacknowledged.delete(seq)) throw new Error(`event ${seq} acknowledged twice`);
+  acked() {
+    takeAcks();
   },
   wsAccept(hold, hibernate, halfOpen, actor, name, tags) {
     gateway.write(() => Object.assign(gateway.clients.get(hold), { accepted: { hibernate, halfOpen, actor, name, tags, since: ++gateway.seq } }));
   },
-  wsSend(data, holds, n) {
-    const list = [...holds.subarray(0, n)];
-    holds.fill(0, 0, n);
+  wsSend(data, n) {
+    const list = [...native.holds.subarray(0, n)];
+    native.holds.fill(0, 0, n);
     gateway.batches++;
     const copy = typeof data === 'string' ? data : data.slice(0);
     gateway.write(() => list.forEach((hold) => gateway.clients.get(hold).hear(copy)));

@@ -141,6 +141,15 @@ TEST(value_bytes_cross_both_ways)
     assert_false(js_bytes_get(js_cx(vm), eval("({})"), &s));
 }
 
+TEST(value_doubles_are_shared)
+{
+    static double doubles[2] = {1.5, 0}; /* the engine ends last */
+
+    expect_js(js_doubles(js_cx(vm), doubles, 2),
+              "(a => a instanceof Float64Array && a.length === 2 && a[0] === 1.5 && (a[1] = 7))");
+    assert_int_equal((int)doubles[1], 7);
+}
+
 static int set_up(void **state)
 {
     vm = js_vm_new();
@@ -163,6 +172,7 @@ int main(void)
         cmocka_unit_test(value_latin1_keeps_bytes),
         cmocka_unit_test(value_text_add_respects_the_bound),
         cmocka_unit_test(value_bytes_cross_both_ways),
+        cmocka_unit_test(value_doubles_are_shared),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
