@@ -1,7 +1,7 @@
 // make bench: Holdfast beside workerd, Bun, ws and nchan, and in front of an origin beside Pushpin, in one run on one machine. Prints
 // a table; decides nothing.
 //
-//   node run.mjs [--only http,echo,broadcast,fanout,json,deflate,latency,connect,idle,woh,publish,holds] [--seconds 5] [--rounds 3]
+//   node run.mjs [--only http,echo,broadcast,fanout,json,deflate,latency,connect,idle,tls,woh,publish,holds] [--seconds 5] [--rounds 3]
 //                  [--servers holdfast,workerd,bun,ws,nchan] [--grip holdfast,pushpin] [--connections 100] [--listeners 1000] [--crowd 10000] [--idle 10000] [--json FILE]
 //
 // CPU of a server is user and system time of all its processes, children that ended included, over the messages that the
@@ -15,12 +15,12 @@ import { missing } from '../lib/pushpin.mjs';
 import { gripRows } from './grip.mjs';
 import { Load } from './load.mjs';
 import { cpuSeconds, memoryOf, openFiles } from './proc.mjs';
-import { servers } from './servers.mjs';
+import { secure, servers } from './servers.mjs';
 import { table } from './table.mjs';
 
 const { values: options } = parseArgs({
     options: {
-        only: { type: 'string', default: 'http,echo,broadcast,fanout,json,deflate,latency,connect,idle,woh,publish,holds' },
+        only: { type: 'string', default: 'http,echo,broadcast,fanout,json,deflate,latency,connect,idle,tls,woh,publish,holds' },
         servers: { type: 'string', default: 'holdfast,workerd,bun,ws,nchan' },
         grip: { type: 'string', default: 'holdfast,pushpin' },
         seconds: { type: 'string', default: '5' },
@@ -94,12 +94,16 @@ async function gripAll() {
         results.push({ row, servers: Object.fromEntries(gripNames.map((name) => [name, figuresOf(figures, name, compared)])) });
 }
 
-async function talkAll(row, mode, path, count, more = {}) {
-    const rows = Object.fromEntries(names.map((name) => [name, []]));
+const isSecure = (row) => row.startsWith('tls');
+const schemeOf = (row) => (isSecure(row) ? 'wss' : 'ws');
+const namesOf = (row) => names.filter((name) => !isSecure(row) || secure.includes(name));
+
+async function talkAll(row, mode, path, count, more = { scheme: schemeOf(row) }) {
+    const rows = Object.fromEntries(namesOf(row).map((name) => [name, []]));
 
     for (let round = 0; round < rounds; round++)
-        for (const name of names) {
-            const server = await servers[name]();
+        for (const name of namesOf(row)) {
+            const server = await servers[name]({ isSecure: isSecure(row) });
 
             try {
                 rows[name].push(await talk(server, mode, path, typeof count === 'function' ? count(name) : count, more));
@@ -109,21 +113,22 @@ async function talkAll(row, mode, path, count, more = {}) {
         }
     const compared = row === 'latency' ? 'p50' : 'us';
 
-    results.push({ row, servers: Object.fromEntries(names.map((name) => [name, figuresOf(rows, name, compared)])) });
+    results.push({ row, servers: Object.fromEntries(namesOf(row).map((name) => [name, figuresOf(rows, name, compared)])) });
 }
 
 /** Connections that one after the other open and stay: 64 handshakes are under way at a time. */
-async function connectOnce(name) {
-    const server = await servers[name]();
+async function connectOnce(row, name) {
+    const server = await servers[name]({ isSecure: isSecure(row) });
+    const url = server.url('echo/%d', schemeOf(row));
     const held = [];
 
     try {
         // The first ones pay for what is started once.
-        held.push(await Load.start(server.url('echo/%d'), { mode: 'idle', connections: 100, rooms: 50 }));
+        held.push(await Load.start(url, { mode: 'idle', connections: 100, rooms: 50 }));
         await held[0].heard('open');
         const before = cpuSeconds(server.pid);
 
-        held.push(await Load.start(server.url('echo/%d'), { mode: 'idle', connections: listeners * 4, rooms: 50 }));
+        held.push(await Load.start(url, { mode: 'idle', connections: listeners * 4, rooms: 50 }));
         const { seconds: took } = await held[1].heard('open');
 
         return { us: ((cpuSeconds(server.pid) - before) / (listeners * 4)) * 1e6, rate: (listeners * 4) / took };
@@ -133,32 +138,33 @@ async function connectOnce(name) {
     }
 }
 
-async function connectAll() {
-    const rows = Object.fromEntries(names.map((name) => [name, []]));
+async function connectAll(row) {
+    const rows = Object.fromEntries(namesOf(row).map((name) => [name, []]));
 
-    for (let round = 0; round < rounds; round++) for (const name of names) rows[name].push(await connectOnce(name));
-    results.push({ row: 'connect', servers: Object.fromEntries(names.map((name) => [name, figuresOf(rows, name, 'us')])) });
+    for (let round = 0; round < rounds; round++) for (const name of namesOf(row)) rows[name].push(await connectOnce(row, name));
+    results.push({ row, servers: Object.fromEntries(namesOf(row).map((name) => [name, figuresOf(rows, name, 'us')])) });
 }
 
 /**
  * Memory of `idle` connections in 50 rooms, less that of the first hundred: what each further one costs.
  */
-async function idleAll() {
+async function idleAll(row) {
     const figures = {};
     const first = 100;
 
-    for (const name of names) {
-        const server = await servers[name]();
+    for (const name of namesOf(row)) {
+        const server = await servers[name]({ isSecure: isSecure(row) });
+        const url = server.url('echo/%d', schemeOf(row));
         const count = atMost(idle, name);
         const held = [];
 
         try {
-            held.push(await Load.start(server.url('echo/%d'), { mode: 'idle', connections: first, rooms: 50 }));
+            held.push(await Load.start(url, { mode: 'idle', connections: first, rooms: 50 }));
             await held[0].heard('open');
             await server.atRest();
             const before = memoryOf(server.pid);
 
-            held.push(await Load.start(server.url('echo/%d'), { mode: 'idle', connections: count - first, rooms: 50 }));
+            held.push(await Load.start(url, { mode: 'idle', connections: count - first, rooms: 50 }));
             const { seconds: opening } = await held[1].heard('open');
 
             await server.atRest();
@@ -178,7 +184,7 @@ async function idleAll() {
         }
     }
     if (figures.holdfast) for (const figure of Object.values(figures)) figure.ratio = figures.holdfast.bytes / figure.bytes;
-    results.push({ row: 'idle', servers: figures });
+    results.push({ row, servers: figures });
 }
 
 /** The peers' packages and the load generator, when they are missing. */
@@ -197,8 +203,13 @@ if (only.includes('fanout')) await talkAll('fanout', 'broadcast', 'room/0', (nam
 if (only.includes('json')) await talkAll('json', 'broadcast', 'room/0', listeners, { size: 1024, json: 1 });
 if (only.includes('deflate')) await talkAll('deflate', 'broadcast', 'room/0', listeners, { size: 1024, json: 1, deflate: 1 });
 if (only.includes('latency')) await talkAll('latency', 'echo', 'echo/0', 1);
-if (only.includes('connect')) await connectAll();
-if (only.includes('idle')) await idleAll();
+if (only.includes('connect')) await connectAll('connect');
+if (only.includes('idle')) await idleAll('idle');
+if (only.includes('tls')) {
+    await talkAll('tls', 'echo', 'echo/0', connections);
+    await connectAll('tls-connect');
+    await idleAll('tls-idle');
+}
 await gripAll();
 
 console.log(table(results, { connections, listeners, crowd: atMost(crowd), idle, seconds, rounds }));

@@ -80,7 +80,7 @@ async function open(server, kind, n, rooms) {
 }
 
 async function measure(kind, n) {
-    const server = await servers.holdfast(threads);
+    const server = await servers.holdfast({ threads });
     const result = { kind, n };
 
     try {

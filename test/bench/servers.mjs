@@ -1,6 +1,6 @@
 // The servers of the bench: each entry starts one on a free port of the loopback and returns
 // {pid, url(path), atRest(), stop()}. atRest() waits until nothing more is going to be freed or put to sleep.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -87,7 +87,27 @@ const untilOpen = (command, ...ports) => `${command} & trap "kill $!" TERM
     for port in ${ports.join(' ')}; do until (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do kill -0 $! || exit 1; sleep 0.05; done; done
     echo ready http://127.0.0.1:$port; wait $!; wait $!`;
 
-const readyPort = (line) => line.match(/^ready http:\/\/127\.0\.0\.1:(\d+)/)?.[1];
+const readyPort = (line) => line.match(/^ready https?:\/\/127\.0\.0\.1:(\d+)/)?.[1];
+
+/** A certificate for the servers that are asked to speak TLS. */
+function makeCertificate(folder) {
+    const files = { cert: join(folder, 'tls.pem'), key: join(folder, 'tls.key') };
+
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=bench',
+        '-keyout', files.key, '-out', files.cert], { stdio: 'ignore' });
+    return files;
+}
+
+/** A peer's program, with its certificate in the environment when it speaks TLS. */
+function startPeer(program, args, isSecure) {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+    const files = isSecure ? makeCertificate(folder) : null;
+
+    return start(program, args, readyPort, {
+        env: files ? { BENCH_CERT: files.cert, BENCH_KEY: files.key } : {},
+        done: () => rmSync(folder, { recursive: true, force: true }),
+    });
+}
 
 /** Until only the gateway is left, then a little longer. */
 async function workerGone(pid) {
@@ -134,12 +154,22 @@ export const gripServers = {
     },
 };
 
+/** isSecure: wss:// and https://, for those of `secure`. */
+export const secure = ['holdfast', 'bun', 'ws'];
 export const servers = {
     /** One edge, as the others have one loop; or more. */
-    holdfast(threads = 1) {
+    holdfast({ threads = 1, isSecure = false } = {}) {
         const state = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+        const tls = isSecure ? 'tls = { certificates = [{ cert = "tls.pem", key = "tls.key" }] }\n' : '';
 
-        writeFileSync(join(state, 'holdfast.toml'), `state = "state"\nthreads = ${threads}\n[[listen]]\nport = 0\n[[app]]\npath = "${join(here, 'app')}"\n`);
+        if (isSecure) makeCertificate(state);
+        writeFileSync(join(state, 'holdfast.toml'), `state = "state"
+threads = ${threads}
+[[listen]]
+port = 0
+${tls}[[app]]
+path = "${join(here, 'app')}"
+`);
         return start(holdfast, ['serve', '--config', join(state, 'holdfast.toml')], readyPort, {
             rest: workerGone,
             done: () => rmSync(state, { recursive: true, force: true }),
@@ -151,10 +181,10 @@ export const servers = {
 
         return start(program, ['serve', '--control-fd=3', join(here, 'peers/workerd.capnp')], port, { control: true });
     },
-    bun() {
+    bun({ isSecure }) {
         const program = programOf('bun/bin/bun.exe', '@oven/bun-linux-x64/bin/bun', '@oven/bun-linux-aarch64/bin/bun');
 
-        return start(program, [join(here, 'peers/bun.js')], readyPort);
+        return startPeer(program, [join(here, 'peers/bun.js')], isSecure);
     },
     async nchan() {
         const folder = mkdtempSync(join(tmpdir(), 'holdfast-nchan-'));
@@ -168,8 +198,8 @@ export const servers = {
 
         return start('bash', ['-c', asks], readyPort, { done: () => rmSync(folder, { recursive: true, force: true }) });
     },
-    ws() {
+    ws({ isSecure }) {
         require.resolve('ws');
-        return start(process.execPath, [join(here, 'peers/ws.mjs')], readyPort);
+        return startPeer(process.execPath, [join(here, 'peers/ws.mjs')], isSecure);
     },
 };

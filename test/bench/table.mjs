@@ -19,6 +19,9 @@ const TITLES = {
     'publish-ws-crowd': ({ crowd }) => `The same to ${crowd} WebSockets-over-HTTP`,
     'holds-http': ({ idle }) => `Idle streams that are held over HTTP, ${idle}`,
     'holds-ws': ({ idle }) => `Idle WebSockets-over-HTTP that are subscribed, ${idle}`,
+    tls: ({ connections }) => `Echo over TLS 1.3, ${connections} connections, 64 bytes`,
+    'tls-connect': ({ listeners }) => `${listeners * 4} WebSockets over TLS that open and stay (full handshakes, P-256)`,
+    'tls-idle': ({ idle }) => `Idle connections over TLS, ${idle} (Holdfast: hibernated in 50 Durable Objects)`,
     idle: ({ idle }) => `Idle connections, ${idle} (Holdfast, workerd: hibernated in 50 Durable Objects)`,
 };
 const fixed = (digits) => (value) => value.toFixed(digits);
@@ -38,12 +41,16 @@ const MEMORY = [
     ['MB in all', 'total', (value) => fixed(1)(value / 2 ** 20)],
     ['processes', 'processes', count],
 ];
+const TALK = [CPU, ['messages/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]];
+const CONNECT = [['server CPU µs/connection', 'us', fixed(1)], ['connections/s', 'rate', count]];
 const COLUMNS = {
     http: [['server CPU µs/request', 'us', fixed(2)], ['requests/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]],
-    echo: [CPU, ['messages/s', 'rate', count], ['p50 µs', 'p50', fixed(0)], ['p99 µs', 'p99', fixed(0)]],
+    echo: TALK,
+    tls: TALK,
     broadcast: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
     fanout: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
-    connect: [['server CPU µs/connection', 'us', fixed(1)], ['connections/s', 'rate', count]],
+    connect: CONNECT,
+    'tls-connect': CONNECT,
     json: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)]],
     deflate: [CPU, ['deliveries/s', 'rate', count], ['p50 µs to all', 'p50', fixed(0)], ['p99', 'p99', fixed(0)], ['compressed', 'packed', fixed(2)]],
     latency: [['p50 µs', 'p50', fixed(1)], ['p99 µs', 'p99', fixed(1)], ['server CPU µs/message', 'us', fixed(2)]],
@@ -61,6 +68,7 @@ const COLUMNS = {
     'holds-http': MEMORY,
     'holds-ws': MEMORY,
     idle: MEMORY,
+    'tls-idle': MEMORY,
 };
 
 function lines(row, figures) {

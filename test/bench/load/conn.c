@@ -16,7 +16,7 @@ static int number_of(const struct conn *c)
 
 static void send_all(struct conn *c, const void *bytes, size_t n)
 {
-    const ssize_t r = send(c->fd, bytes, n, MSG_NOSIGNAL);
+    const ssize_t r = wire_send(c, bytes, n);
 
     /* A connection has one message of ours under way, which fits any socket buffer. */
     if (r != (ssize_t)n)
@@ -102,6 +102,17 @@ static void on_open(struct hand *h, struct conn *c)
         hand_ring(&load.hands[0]);
 }
 
+static void secure(struct hand *h, struct conn *c)
+{
+    c->state = SECURING;
+    if (!wire_open(c))
+        return;
+    if (load.mode == REQUEST)
+        on_open(h, c);
+    else
+        send_handshake(c);
+}
+
 static void on_connected(struct hand *h, struct conn *c)
 {
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
@@ -112,10 +123,7 @@ static void on_connected(struct hand *h, struct conn *c)
     if (error)
         die("connect: %s", strerror(error));
     epoll_ctl(h->epoll, EPOLL_CTL_MOD, c->fd, &e);
-    if (load.mode == REQUEST)
-        on_open(h, c);
-    else
-        send_handshake(c);
+    secure(h, c);
 }
 
 /* Takes the answer's head off the front of the bytes; returns what is left of them. */
@@ -242,9 +250,9 @@ static void read_response(struct conn *c, char *p, size_t n, int64_t now)
         talk_on_message(c, now);
 }
 
-static void on_readable(struct hand *h, struct conn *c)
+static void read_once(struct hand *h, struct conn *c)
 {
-    const ssize_t n = recv(c->fd, h->buffer, READ_MAX - 1, 0);
+    const ssize_t n = wire_recv(c, h->buffer, READ_MAX - 1);
 
     if (n < 0 && errno == EAGAIN)
         return;
@@ -268,8 +276,13 @@ static void on_readable(struct hand *h, struct conn *c)
 
 void conn_on_event(struct hand *h, struct conn *c)
 {
-    if (c->state == CONNECTING)
+    if (c->state == CONNECTING) {
         on_connected(h, c);
-    else
-        on_readable(h, c);
+    } else if (c->state == SECURING) {
+        secure(h, c);
+    } else {
+        do
+            read_once(h, c);
+        while (wire_has_more(c));
+    }
 }

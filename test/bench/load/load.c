@@ -3,7 +3,8 @@
  * it hold them all, as cheap as it can be made: the figures are about the server, so whatever this
  * program spends is spent in nobody's favour.
  *
- *   load [options] ws://ADDRESS:PORT/PATH   (idle, publish: or http://, a response that streams)
+ *   load [options] ws://ADDRESS:PORT/PATH   (or wss://; idle, publish: or http://, a response that
+ *                                            streams)
  *
  * Every connection speaks RFC 6455 with frames built once. Ways to use them:
  *
@@ -225,10 +226,11 @@ static void parse_url(const char *url)
     int port, n = 0;
 
     load.is_http = !strncmp(url, "http:", 5);
-    if ((!load.is_http && strncmp(url, "ws:", 3) != 0) ||
+    load.is_tls = !strncmp(url, "wss:", 4);
+    if ((!load.is_http && !load.is_tls && strncmp(url, "ws:", 3) != 0) ||
         sscanf(strchr(url, ':'), "://%47[0-9.]:%d%n", host, &port, &n) != 2 ||
         !inet_aton(host, &load.address.sin_addr))
-        die("expected ws://ADDRESS:PORT/PATH or http://…, got %s", url);
+        die("expected ws://ADDRESS:PORT/PATH, wss://… or http://…, got %s", url);
     n += (int)(strchr(url, ':') - url);
     load.address.sin_family = AF_INET;
     load.address.sin_port = htons((uint16_t)port);
@@ -335,6 +337,7 @@ int main(int argc, char **argv)
     parse_options(argc, argv);
     load.conns = allocate((size_t)load.connections, sizeof *load.conns);
     message_build();
+    wire_init();
     talk_start();
     start_hands(hands_needed());
     run(&load.hands[0]);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
     OPENING_MAX = 64,      /* handshakes under way at once, by all hands */
@@ -27,10 +28,13 @@ enum {
 
 enum mode { ECHO, REQUEST, BROADCAST, IDLE, ONCE, EACH, PUBLISH, MODES };
 enum phase { OPENING, SETTLING, WARMING, COUNTING, HOLDING };
-enum state { CONNECTING, HANDSHAKING, OPEN };
+enum state { CONNECTING, SECURING, HANDSHAKING, OPEN };
+
+typedef struct ssl_st SSL;
 
 struct conn {
     int fd;
+    SSL *ssl; /* NULL: bytes go as they are */
     enum state state;
     uint8_t matched;    /* of "\r\n\r\n", while handshaking */
     uint8_t header[14]; /* of the frame being read */
@@ -57,6 +61,7 @@ extern struct load {
     /* from the command line */
     enum mode mode;
     int connections, size, rooms, sources, json, deflate, publish, lossy;
+    bool is_tls;  /* wss:// */
     bool is_http; /* responses (but in mode request, they stream), no WebSockets */
     double seconds, warm, settle;
     struct sockaddr_in address;
@@ -101,6 +106,14 @@ void message_build(void);
 const uint8_t *message_frame(size_t *ret_n);
 /* The request that publishes it; returns its length. */
 size_t message_post(char *to, size_t room);
+
+/* wire.c: a connection's bytes. send and recv as send(2) and recv(2) without blocking. */
+void wire_init(void);
+bool wire_open(struct conn *c); /* false: not yet, when it is readable again */
+ssize_t wire_send(struct conn *c, const void *bytes, size_t n);
+ssize_t wire_recv(struct conn *c, void *to, size_t n);
+/* Bytes that were received and not yet given out: the descriptor will not say so. */
+bool wire_has_more(const struct conn *c);
 
 /* conn.c: one connection, as far as its messages */
 void conn_start(struct hand *h, struct conn *c);

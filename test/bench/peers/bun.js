@@ -1,5 +1,7 @@
 // Bun as its manual shows it: plain echo, and its native publish to everybody on a topic.
+const { BENCH_CERT: cert, BENCH_KEY: key } = process.env;
 const server = Bun.serve({
+    tls: cert && { cert: Bun.file(cert), key: Bun.file(key) },
     hostname: '127.0.0.1',
     port: 0,
     fetch(request, server) {
@@ -21,4 +23,4 @@ const server = Bun.serve({
     },
 });
 
-console.log(`ready http://127.0.0.1:${server.port}`);
+console.log(`ready http${cert ? 's' : ''}://127.0.0.1:${server.port}`);
