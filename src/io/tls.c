@@ -539,6 +539,7 @@ static bool set_rules(SSL_CTX *ctx, bool only_13)
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);         /* half a handshake may last */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets remember for us */
+    SSL_CTX_set_num_tickets(ctx, 1); /* a resumed connection gets the next one */
     SSL_CTX_set_timeout(ctx, TLS_TICKET_MS / 1000);
     return SSL_CTX_set_min_proto_version(ctx, only_13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_ciphersuites(ctx, tls13_ciphers) == 1 &&

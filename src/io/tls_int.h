@@ -27,7 +27,11 @@ enum { TLS_TICKET_MS = 12 * 60 * 60 * 1000 }; /* the life of a key, and of a ses
  */
 struct tls_tickets {
     uint8_t secret[32];
-    uint8_t before[32];
+    struct tls_ticket_keys {
+        uint8_t name[16];
+        uint8_t cipher[32];
+        uint8_t mac[32];
+    } keys, before;
     int64_t epoch;
 };
 void tls_tickets_init(struct tls_tickets *t, const struct tls_seed *seed);
