@@ -1,10 +1,10 @@
 // FormData (xhr.spec.whatwg.org), and its two forms on the wire: multipart/form-data (RFC 7578) and urlencoded.
 import { blobBytes, File, fileOf, isBlob } from './blob.js';
 import { decodeText, encodeText, latin1Decode } from './encoding.js';
-import { KEYS, pairIterators, VALUES } from './iterate.js';
+import { makeIterable } from './iterate.js';
 import { joined } from './pipe.js';
 import { parseUrlencoded } from './url.js';
-import { finish, illegalInvocation, usv, wrongArgument, wrongConstructorArgument } from './webidl.js';
+import { finish, usv, wrongArgument, wrongConstructorArgument } from './webidl.js';
 
 let pairsOf;
 
@@ -70,37 +70,13 @@ export class FormData {
       this.#pairs[first] = pair;
     }
   }
-
-  forEach(callback, self = undefined) {
-    if (typeof callback !== 'function') throw wrongArgument('forEach', 'FormData', 1, 'Function');
-    for (let i = 0; i < this.#pairs.length; i++) callback.call(self, this.#pairs[i][1], this.#pairs[i][0], this);
-  }
-
-  entries() {
-    return iterator(this.#own(), undefined);
-  }
-
-  keys() {
-    return iterator(this.#own(), KEYS);
-  }
-
-  values() {
-    return iterator(this.#own(), VALUES);
-  }
-
-  #own() {
-    if (!(#pairs in this)) throw illegalInvocation();
-    return this;
-  }
 }
 
-const iterator = pairIterators('FormData', (form, index) => {
+finish(FormData);
+makeIterable(FormData, (value) => pairsOf(value) !== undefined, (form, index) => {
   const pair = pairsOf(form)[index];
   return pair === undefined ? undefined : [pair[0], pair[1]];
 });
-
-finish(FormData);
-Object.defineProperty(FormData.prototype, Symbol.iterator, { value: FormData.prototype.entries, writable: true, configurable: true });
 
 export function isFormData(value) {
   return pairsOf(value) !== undefined;

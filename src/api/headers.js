@@ -3,8 +3,8 @@
 // A head that came over the link ("Name: value\n" a line, Latin-1) is kept as text until somebody looks. Then each name has one
 // entry, { name, value }, name as first written; values of repeated fields are joined, but Set-Cookie's also stay apart.
 import { encodeText, latin1Decode } from './encoding.js';
-import { KEYS, pairIterators, VALUES } from './iterate.js';
-import { finish, illegalInvocation, wrongArgument, wrongConstructorArgument } from './webidl.js';
+import { makeIterable } from './iterate.js';
+import { finish, wrongArgument, wrongConstructorArgument } from './webidl.js';
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const plainValue = /^[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?$/;
@@ -222,28 +222,6 @@ export class Headers {
     const list = key === 'set-cookie' ? [text] : undefined;
     this.#entries().set(key, { name: String(name), value: text, list });
   }
-
-  forEach(callback, self = undefined) {
-    if (typeof callback !== 'function') throw wrongArgument('forEach', 'Headers', 1, 'Function');
-    for (const [name, value] of iterator(this.#own(), undefined)) callback.call(self, value, name, this);
-  }
-
-  entries() {
-    return iterator(this.#own(), undefined);
-  }
-
-  keys() {
-    return iterator(this.#own(), KEYS);
-  }
-
-  values() {
-    return iterator(this.#own(), VALUES);
-  }
-
-  #own() {
-    if (!(#head in this)) throw illegalInvocation();
-    return this;
-  }
 }
 
 /** [lower-case name, value] sorted by name, set-cookie once a value. */
@@ -261,7 +239,8 @@ function sortedPairs(headers) {
 // An iteration sorts once and again only after a change of size, which is what a loop that edits while it reads can notice.
 const sorted = new WeakMap();
 
-const iterator = pairIterators('Headers', (headers, index) => {
+finish(Headers);
+makeIterable(Headers, isHeaders, (headers, index) => {
   let found = index === 0 ? undefined : sorted.get(headers);
   if (found === undefined || found.size !== mapOf(headers).size) {
     found = { size: mapOf(headers).size, pairs: sortedPairs(headers) };
@@ -269,9 +248,6 @@ const iterator = pairIterators('Headers', (headers, index) => {
   }
   return found.pairs[index];
 });
-
-finish(Headers);
-Object.defineProperty(Headers.prototype, Symbol.iterator, { value: Headers.prototype.entries, writable: true, configurable: true });
 
 /** Headers of a head from the link, parsed when needed. Their owner decides whether the application may change them. */
 export function headersOfHead(head, immutable) {

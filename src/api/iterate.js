@@ -1,12 +1,14 @@
-// Iterators of pair collections (Web IDL 3.7.10): Headers, URLSearchParams, FormData.
+// Pair collections (Web IDL 3.7.9 and 3.7.10, `iterable<K, V>`): Headers, URLSearchParams, FormData.
+import { illegalInvocation, wrongArgument } from './webidl.js';
 
 const iteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
 
-/**
- * A function that makes iterators named `NAME Iterator` over collection; pairAt(collection, index) gives [key, value] or
- * undefined at the end. Iteration is live, as Web IDL says.
- */
-export function pairIterators(name, pairAt) {
+// Kinds of iterators: keys, values, or (undefined) both.
+const KEYS = 0;
+const VALUES = 1;
+
+/** A function that makes iterators named `NAME Iterator` over a collection. */
+function pairIterators(name, pairAt) {
   class PairIterator {
     #collection;
     #kind;
@@ -36,6 +38,32 @@ export function pairIterators(name, pairAt) {
   return (collection, kind) => new PairIterator(collection, kind);
 }
 
-/** Kinds of iterators: keys, values, or (undefined) both. */
-export const KEYS = 0;
-export const VALUES = 1;
+/**
+ * Gives a class entries(), keys(), values(), forEach() and [Symbol.iterator]. isOne(value) says whether something is one;
+ * pairAt(collection, index) gives [key, value] or undefined at the end. Iteration is live, as Web IDL says.
+ */
+export function makeIterable(Class, isOne, pairAt) {
+  const iterator = pairIterators(Class.name, pairAt);
+  const iterate = (collection, kind) => {
+    if (!isOne(collection)) throw illegalInvocation();
+    return iterator(collection, kind);
+  };
+  const methods = {
+    entries() {
+      return iterate(this, undefined);
+    },
+    keys() {
+      return iterate(this, KEYS);
+    },
+    values() {
+      return iterate(this, VALUES);
+    },
+    forEach(callback, self = undefined) {
+      if (typeof callback !== 'function') throw wrongArgument('forEach', Class.name, 1, 'Function');
+      for (const [key, value] of iterate(this, undefined)) callback.call(self, value, key, this);
+    },
+  };
+
+  Object.defineProperties(Class.prototype, Object.getOwnPropertyDescriptors(methods));
+  Object.defineProperty(Class.prototype, Symbol.iterator, { value: methods.entries, writable: true, configurable: true });
+}

@@ -3,8 +3,8 @@
 // Most URLs of a server are absolute, http-like, lower-case, and need no escaping: their serialisation is the input itself.
 // A scan recognises them (`isPlain`), and their parts are cut out when somebody asks. Everything else goes through whatwg-url's
 // state machine, loaded on first use. test/js/url_test.js holds both against each other.
-import { KEYS, pairIterators, VALUES } from './iterate.js';
-import { finish, illegalInvocation, usv, wrongArgument, wrongConstructorArgument } from './webidl.js';
+import { makeIterable } from './iterate.js';
+import { finish, usv, wrongArgument, wrongConstructorArgument } from './webidl.js';
 
 // Where an ASCII character stands for itself.
 const HOST = 1;
@@ -474,6 +474,7 @@ export function serializeUrlencoded(list) {
 let paramsOf;
 let resetParams;
 let listOf;
+let isParams;
 
 export class URLSearchParams {
   #list = []; // name, value, name, value
@@ -504,6 +505,7 @@ export class URLSearchParams {
       params.#list = parseUrlencoded(search.slice(1));
     };
     listOf = (params) => params.#list;
+    isParams = (value) => typeof value === 'object' && value !== null && #list in value;
   }
 
   #addPair(pair) {
@@ -604,37 +606,13 @@ export class URLSearchParams {
     this.#changed();
   }
 
-  forEach(callback, self = undefined) {
-    if (typeof callback !== 'function') throw wrongArgument('forEach', 'URLSearchParams', 1, 'Function');
-    for (let i = 0; i < this.#list.length; i += 2) callback.call(self, this.#list[i + 1], this.#list[i], this);
-  }
-
-  entries() {
-    return iterator(this.#own(), undefined);
-  }
-
-  keys() {
-    return iterator(this.#own(), KEYS);
-  }
-
-  values() {
-    return iterator(this.#own(), VALUES);
-  }
-
-  #own() {
-    if (!(#list in this)) throw illegalInvocation();
-    return this;
-  }
-
   toString() {
     return serializeUrlencoded(this.#list);
   }
 }
 
-const iterator = pairIterators('URLSearchParams', (params, index) => {
+finish(URLSearchParams);
+makeIterable(URLSearchParams, isParams, (params, index) => {
   const list = listOf(params);
   return 2 * index < list.length ? [list[2 * index], list[2 * index + 1]] : undefined;
 });
-
-finish(URLSearchParams);
-Object.defineProperty(URLSearchParams.prototype, Symbol.iterator, { value: URLSearchParams.prototype.entries, writable: true, configurable: true });

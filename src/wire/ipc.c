@@ -20,7 +20,6 @@ static unsigned senders(unsigned type)
     case number:                                                                                   \
         return direction;
 #include "wire/ipc.def"
-#undef IPC
     }
     return 0;
 }
@@ -32,7 +31,6 @@ const char *ipc_name(unsigned type)
     case number:                                                                                   \
         return #NAME;
 #include "wire/ipc.def"
-#undef IPC
     }
     return "?";
 }
@@ -120,15 +118,6 @@ static uint8_t *frame_begin(struct buf *out, unsigned type, uint64_t id, unsigne
 #define LIST(f) n += 4 + m->f.n;
 #define REST(f) n += m->f.n;
 #include "wire/ipc.def"
-#undef IPC
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef F64
-#undef STR
-#undef LIST
-#undef REST
 
 #define IPC(NAME, lower, number, direction, fields)                                                \
     int ipc_put_##lower(struct buf *out, uint64_t id, unsigned flags, const struct ipc_##lower *m) \
@@ -149,15 +138,6 @@ static uint8_t *frame_begin(struct buf *out, unsigned type, uint64_t id, unsigne
 #define LIST(f) p = put_str(p, m->f);
 #define REST(f) p = put(p, m->f.p, m->f.n);
 #include "wire/ipc.def"
-#undef IPC
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef F64
-#undef STR
-#undef LIST
-#undef REST
 
 /* --- decoding --- */
 
@@ -200,7 +180,6 @@ static bool get_str(struct slice *in, struct slice *ret)
 #define LIST(f) &&get_str(&in, &m.f)
 #define REST(f) &&(m.f = slice_take(&in, in.n), true)
 #include "wire/ipc.def"
-#undef IPC
 
 int ipc_list_add(struct buf *list, struct slice item)
 {

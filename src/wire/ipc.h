@@ -37,7 +37,6 @@ enum { IPC_HANDOFF_FANOUT, IPC_HANDOFF_WEBSOCKET };
 enum ipc_type {
 #define IPC(NAME, lower, number, direction, fields) IPC_##NAME = number,
 #include "wire/ipc.def"
-#undef IPC
 };
 
 #define U8(f) uint8_t f;
@@ -54,15 +53,6 @@ enum ipc_type {
         fields                                                                                     \
     };
 #include "wire/ipc.def"
-#undef IPC
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef F64
-#undef STR
-#undef LIST
-#undef REST
 
 struct ipc_frame {
     uint16_t type; /* enum ipc_type, checked */
@@ -93,7 +83,6 @@ const char *ipc_name(unsigned type);
                         const struct ipc_##lower *m);                                              \
     int ipc_get_##lower(const struct ipc_frame *frame, struct ipc_##lower *ret);
 #include "wire/ipc.def"
-#undef IPC
 
 /* LIST fields. add appends an item; next takes one off the front: 1 item, 0 end, -ERR_IPC_FRAME. */
 int ipc_list_add(struct buf *list, struct slice item);

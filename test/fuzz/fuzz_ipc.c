@@ -38,7 +38,6 @@ static int write_again(const struct ipc_frame *f, struct buf *out)
         return r < 0 ? r : ipc_put_##lower(out, f->id, f->flags, &m);                              \
     }
 #include "wire/ipc.def"
-#undef IPC
     }
     abort(); /* ipc_next gives known types only */
 }
