@@ -69,8 +69,8 @@ static void read_now(struct endpoint *e)
         return;
     }
     buf_commit(&e->in, (size_t)n);
-    if ((size_t)n == want)
-        read_later(e); /* a short read has emptied the socket; this one may not */
+    if ((size_t)n == want || e->hung_up)
+        read_later(e); /* a short read has emptied the socket, but for its end */
     r = hand_up(e);
     e->ops->batch(e);
     if (r < 0)
@@ -89,6 +89,8 @@ static void on_ready(struct watch *w, uint32_t events)
 {
     struct endpoint *e = CONTAINER_OF(w, struct endpoint, watch);
 
+    if (events & (EPOLLHUP | EPOLLRDHUP))
+        e->hung_up = true;
     if (events & EPOLLOUT && outbox_pending(&e->out))
         endpoint_flush(e);
     if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP | EPOLLERR) && !e->reading)

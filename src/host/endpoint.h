@@ -37,6 +37,7 @@ struct endpoint {
     size_t need;  /* bytes of the frame that is not whole yet; 0: unknown */
     bool reading; /* a read is due in this tick or the next */
     bool blocked; /* the socket is full, and watched for room */
+    bool hung_up; /* the gateway has gone: it is read until that shows */
     bool lost;
 };
 

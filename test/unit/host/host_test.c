@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/test.h"
@@ -583,6 +584,22 @@ TEST(host_leaves_at_the_deadline_whatever_runs)
     buf_done(&out);
 }
 
+/* Its last words and its end are one event of the link. */
+TEST(host_ends_with_the_gateway)
+{
+    struct worker w = ready(FETCH("return new Response('x')"), NULL);
+    struct buf out;
+
+    buf_init(&out, 4096);
+    (void)ipc_put_credit(&out, 7, 0, &(struct ipc_credit){.bytes = 1});
+    (void)kill(w.pid, SIGSTOP);
+    worker_say(&w, &out);
+    (void)shutdown(w.fd, SHUT_RDWR);
+    (void)kill(w.pid, SIGCONT);
+    assert_int_equal(worker_end(&w), HOST_EXIT_OK);
+    buf_done(&out);
+}
+
 TEST(host_refuses_nonsense_from_the_gateway)
 {
     struct worker w;
@@ -629,6 +646,7 @@ int main(void)
         cmocka_unit_test(host_lets_garbage_be),
         cmocka_unit_test(host_drains_what_runs_and_leaves),
         cmocka_unit_test(host_leaves_at_the_deadline_whatever_runs),
+        cmocka_unit_test(host_ends_with_the_gateway),
         cmocka_unit_test(host_refuses_nonsense_from_the_gateway),
     };
 
