@@ -19,7 +19,7 @@ import { Load } from './load.mjs';
 import { cpuSeconds, family, memoryOf, openFiles } from './proc.mjs';
 import { servers } from './servers.mjs';
 
-const SOURCE_MAX = 20_000; // connections from one address: ports are some 28,000
+const SOURCE_MAX = 10_000; // connections from one address: connect() looks for a free port among 14,000 before it takes an odd one
 const RESERVE = 500; // descriptors of a thread for other things
 const UNEVEN = 1.1; // the kernel spreads connections over threads by chance
 const FEW = 50; // connections that are there before memory is measured
