@@ -34,6 +34,13 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const RULES = { Text: 'text', Data: 'binary', CompiledWasm: 'binary', ESModule: 'js', CommonJS: 'js' };
 export const LOADERS = { '.txt': 'text', '.html': 'text', '.sql': 'text', '.bin': 'binary', '.wasm': 'binary' };
 
+// What code will miss of bindings that there are not: "; env.NAME is undefined".
+function unbound(value) {
+  const names = [value].flat().map((one) => one?.binding).filter((name) => typeof name === 'string');
+
+  return names.length ? `; ${names.map((name) => `env.${name}`).join(' and ')} ${names.length > 1 ? 'are' : 'is'} undefined` : '';
+}
+
 // A wrangler file and the environment that was asked for, as one thing to read keys from.
 class Wrangler {
   constructor(tree, env, problems) {
@@ -67,7 +74,7 @@ class Wrangler {
     for (const table of [this.top, this.env]) {
       if (!table) continue;
       for (const key of table.keys()) {
-        if (KEYS[key] === 'later') this.problems.warn(table.whereOf(key), `"${key}" is not supported yet, ignored`);
+        if (KEYS[key] === 'later') this.problems.warn(table.whereOf(key), `"${key}" is not supported yet, ignored${unbound(table.value(key))}`);
       }
       table.rest('warn');
     }

@@ -1,3 +1,4 @@
 // `cloudflare:workers` (src/api/modules.js).
-export const { DurableObject, env, exports, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, waitUntil, WorkerEntrypoint } =
-  __holdfast.modules['cloudflare:workers'];
+export const {
+  DurableObject, env, exports, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, waitUntil, WorkerEntrypoint, WorkflowEntrypoint,
+} = __holdfast.modules['cloudflare:workers'];

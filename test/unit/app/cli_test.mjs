@@ -68,6 +68,13 @@ test('wrong options are refused with a message', () => {
   assert.equal(run(root, 'help').stdout, run(root, '--help').stdout);
 });
 
+test('applications with mail, workflows or TCP beside the rest are built', () => {
+  const imports = ['{ WorkflowEntrypoint } from "cloudflare:workers"', '{ EmailMessage } from "cloudflare:email"', '{ NonRetryableError } from "cloudflare:workflows"', '{ connect } from "cloudflare:sockets"'];
+  const at = folder({ 'app.js': `${imports.map((one) => `import ${one};\n`).join('')}export default { fetch: () => [WorkflowEntrypoint, EmailMessage, NonRetryableError, connect] };\n` });
+
+  assert.equal(run(at, 'build', 'app.js').status, 0);
+});
+
 test('a package that is missing is to be installed', () => {
   const at = folder({ 'app.js': 'import x from "nosuch";\nexport default { fetch: x };\n' });
 

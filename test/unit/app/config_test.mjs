@@ -110,6 +110,16 @@ test('an entry file by itself has no environments', () => {
   refuse(folder({ 'i.js': ENTRY }), ['i.js', '--env', 'production'], 'holdfast: --env production: an entry file by itself has no environments');
 });
 
+test('a binding that there is not is told by its name', () => {
+  const { warnings } = wrangler({ kv_namespaces: [{ binding: 'A', id: 'x' }, { binding: 'B' }], ai: { binding: 'AI' }, queues: {} });
+
+  assert.deepEqual(warnings.map((text) => text.replace(/^.*warning: /, '')), [
+    '"kv_namespaces" is not supported yet, ignored; env.A and env.B are undefined',
+    '"ai" is not supported yet, ignored; env.AI is undefined',
+    '"queues" is not supported yet, ignored',
+  ]);
+});
+
 test('flags that nobody knows have no effect, and are told with their place', () => {
   const at = folder({ 'wrangler.jsonc': '{"main": "i.js", "compatibility_date": "2026-01-01",\n"compatibility_flags": ["nodejs_compat",\n"bogus"]}', 'i.js': ENTRY });
 
