@@ -58,7 +58,7 @@ test('a text goes to every kind of hold, lines to those of HTTP', async () => {
   });
   assert.equal(heard.at(-1).url, '/publish/');
   assert.equal(heard.at(-1).headers['content-type'], 'application/json');
-  assert.equal((await item('news', 'hello\n')).formats['http-stream'].content, 'hello\n');
+  assert.equal((await item('news', 'data: hello\n')).formats['http-stream'].content, 'data: hello\n\n', 'the end of an event');
   assert.equal((await item('news', 'hello', '--no-eol')).formats['http-stream'].content, 'hello');
   assert.equal((await item('news', '')).formats['http-stream'].content, '\n');
 });
