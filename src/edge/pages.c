@@ -15,6 +15,7 @@
 #include "edge/round.h"
 #include "edge/settings.h"
 #include "edge/target.h"
+#include "io/listen.h"
 #include "io/memory.h"
 #include "io/stream.h"
 
@@ -92,6 +93,8 @@ static struct edge_stats snapshot(const struct edge *e)
 
         s.connections += (int64_t)h->open;
         s.requests_refused += h->refused;
+        if (e->listeners[i].listener)
+            s.refused_descriptor += listen_refused(e->listeners[i].listener);
     }
     relay_count(e->relay, &s);
     s.pings = websocket_pool_stats(e->sockets)->pings;

@@ -168,7 +168,6 @@ static void give_up(struct waiting *w)
 {
     stop_waiting(w);
     (void)close(w->watch.fd);
-    w->listener->refused++;
 }
 
 static struct waiting *oldest(const struct listener *li)

@@ -54,7 +54,8 @@ int listen_copy(const struct listener *li);
 /* Accepting off and on, for an owner that has enough; connections wait in the kernel's backlog. */
 void listen_pause(struct listener *li);
 void listen_resume(struct listener *li);
-/* Connections that were turned away because the process had no descriptor left. */
+/* Connections that were turned away because there was no descriptor, or no memory of the kernel's,
+ * left for them. */
 uint64_t listen_refused(const struct listener *li);
 /* Stops at once; a Unix path is removed. NULL is nothing. */
 void listen_close(struct listener *li);

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "lib/test.h"
 
 #define GET "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+#define METRICS "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"
 
 static struct loop *loop;
 static struct edge *edge;
@@ -93,6 +95,21 @@ static bool hears(int fd, const char *want)
            slice_starts(slice_make(text, (size_t)MAX(n, 0)), slice_str(want));
 }
 
+/* Whether that text is somewhere in what comes. */
+static bool hears_at_all(int fd, const char *want)
+{
+    static char text[1 << 16];
+    size_t n = 0;
+
+    for (unsigned i = 0; i < 50 && !memmem(text, n, want, strlen(want)); i++) {
+        const ssize_t more = recv(fd, text + n, sizeof(text) - n, 0);
+
+        n += more > 0 ? (size_t)more : 0;
+        loop_tick(loop, 10);
+    }
+    return memmem(text, n, want, strlen(want)) != NULL;
+}
+
 #define ANSWER "HTTP/1.1 "
 
 TEST(so_many_are_here_and_the_next_waits_until_one_has_gone)
@@ -143,6 +160,29 @@ TEST(one_client_has_so_many_places_and_gets_them_back)
     for (unsigned i = 0; i < 5; i++)
         loop_tick(loop, 10);
     assert_true(hears(ask_with(GET), ANSWER "404"));
+}
+
+TEST(a_connection_without_a_descriptor_is_closed_and_counted)
+{
+    struct rlimit limit, low;
+    int first, control;
+
+    open_edge((struct edge_options){0});
+    listen_at(EDGE_CONTROL, false);
+    control = dial();
+    assert_false(hears(control, ANSWER)); /* accepted */
+    listen_at(EDGE_PUBLIC, false);
+    first = ask_with(GET);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = limit;
+    low.rlim_cur = (rlim_t)first + 1; /* everything below is taken */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    loop_tick(loop, 10);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(hears(first, ""));
+    assert_true(hears(ask_with(GET), ANSWER "404"));
+    assert_int_equal(write(control, METRICS, strlen(METRICS)), strlen(METRICS));
+    assert_true(hears_at_all(control, "connections_refused_total{why=\"descriptors\"} 1\n"));
 }
 
 TEST(trusted_proxies_have_no_such_limit)
@@ -240,6 +280,7 @@ int main(void)
         T(so_many_are_here_and_the_next_waits_until_one_has_gone),
         T(the_control_door_has_places_of_its_own),
         T(one_client_has_so_many_places_and_gets_them_back),
+        T(a_connection_without_a_descriptor_is_closed_and_counted),
         T(trusted_proxies_have_no_such_limit),
         T(the_address_of_a_proxy_header_counts_as_the_clients),
         T(there_are_so_many_listeners),
