@@ -410,6 +410,25 @@ function certificate(folder, stem, names) {
     return { cert: readFileSync(join(folder, `${stem}.pem`)), key: readFileSync(join(folder, `${stem}.key`)), file: join(folder, stem) };
 }
 
+test('an event stream of an origin that is silent gets comments, and knows when its client has gone', async (t) => {
+    const origin = await lone(t);
+    const server = await configured(t, origin, { routes: ['* ORIGIN'], more: '[limits]\ncomment_ms = 100' });
+    const client = await Peer.open(server.port);
+
+    await client.say('GET / HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 7\r\n\r\n');
+    const asked = await origin.next();
+
+    assert.equal(asked.headers['last-event-id'], '7');
+    asked.response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    asked.response.write('data: one\n\n');
+    assert.equal((await client.head()).status, 200);
+    assert.equal((await client.bytes(30)).toString(), 'b\r\ndata: one\n\n\r\n2\r\n:\n\r\n2\r\n:\n\r\n');
+    const gone = new Promise((resolve) => asked.response.on('close', resolve));
+
+    client.reset();
+    await gone;
+});
+
 test('TLS to an origin, and whose certificate is good', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'));
     const { cert, key, file } = certificate(folder, 'there', 'DNS:there.example,IP:127.0.0.1');
