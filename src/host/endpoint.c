@@ -134,5 +134,5 @@ void endpoint_close(struct endpoint *e)
     (void)close(e->watch.fd);
     outbox_done(&e->out);
     buf_done(&e->in);
-    *e = (struct endpoint){0};
+    *e = (struct endpoint){.lost = true}; /* for a read that is still due */
 }

@@ -585,6 +585,15 @@ TEST(host_leaves_at_the_deadline_whatever_runs)
 }
 
 /* Its last words and its end are one event of the link. */
+static int end_with(struct worker *w, struct buf *out)
+{
+    (void)kill(w->pid, SIGSTOP);
+    worker_say(w, out);
+    (void)shutdown(w->fd, SHUT_RDWR);
+    (void)kill(w->pid, SIGCONT);
+    return worker_end(w);
+}
+
 TEST(host_ends_with_the_gateway)
 {
     struct worker w = ready(FETCH("return new Response('x')"), NULL);
@@ -592,11 +601,10 @@ TEST(host_ends_with_the_gateway)
 
     buf_init(&out, 4096);
     (void)ipc_put_credit(&out, 7, 0, &(struct ipc_credit){.bytes = 1});
-    (void)kill(w.pid, SIGSTOP);
-    worker_say(&w, &out);
-    (void)shutdown(w.fd, SHUT_RDWR);
-    (void)kill(w.pid, SIGCONT);
-    assert_int_equal(worker_end(&w), HOST_EXIT_OK);
+    assert_int_equal(end_with(&w, &out), HOST_EXIT_OK);
+    w = ready(FETCH("return new Response('x')"), NULL);
+    (void)buf_add(&out, SLICE("its last words are no frame at all"));
+    assert_int_equal(end_with(&w, &out), HOST_EXIT_FAILED);
     buf_done(&out);
 }
 
