@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/enc.h"
+#include "edge/files_head.h"
 #include "edge/settings.h"
 #include "edge/target.h"
 #include "io/loop.h"
@@ -199,24 +199,29 @@ static bool find_404(const struct files *f, struct slice path, struct found *r)
 
 /* --- run_worker_first --- */
 
-/* `*` stands for any characters. */
-static bool glob(const char *p, struct slice s)
+/* `*` stands for any characters: what stands behind the last one seen is tried further and further
+ * to the right. */
+static bool glob(struct slice pattern, struct slice s)
 {
-    for (; *p && *p != '*'; p++) {
-        if (s.n == 0 || s.p[0] != (uint8_t)*p)
+    size_t p = 0, at = 0, star = SIZE_MAX, tried = 0;
+
+    while (at < s.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = ++p;
+            tried = at;
+        } else if (p < pattern.n && pattern.p[p] == s.p[at]) {
+            p++;
+            at++;
+        } else if (star != SIZE_MAX) {
+            p = star;
+            at = ++tried;
+        } else {
             return false;
-        (void)slice_take(&s, 1);
+        }
     }
-    if (!*p)
-        return s.n == 0;
-    while (*p == '*')
+    while (p < pattern.n && pattern.p[p] == '*')
         p++;
-    if (!*p)
-        return true;
-    for (size_t i = 0; i <= s.n; i++)
-        if (glob(p, slice_sub(s, i, SIZE_MAX)))
-            return true;
-    return false;
+    return p == pattern.n;
 }
 
 static bool is_workers_first(const struct files *f, struct slice path)
@@ -225,86 +230,11 @@ static bool is_workers_first(const struct files *f, struct slice path)
     bool yes = f->set.worker_first;
 
     for (; p && *p; p++) {
-        if (**p == '!' && glob(*p + 1, path))
+        if (**p == '!' && glob(slice_str(*p + 1), path))
             return false;
-        yes = yes || (**p != '!' && glob(*p, path));
+        yes = yes || (**p != '!' && glob(slice_str(*p), path));
     }
     return yes;
-}
-
-/* --- headers --- */
-
-static const struct {
-    const char *extension;
-    const char *type;
-} types[] = {
-    {".html", "text/html; charset=utf-8"},
-    {".js", "text/javascript; charset=utf-8"},
-    {".mjs", "text/javascript; charset=utf-8"},
-    {".css", "text/css; charset=utf-8"},
-    {".json", "application/json"},
-    {".map", "application/json"},
-    {".webmanifest", "application/manifest+json"},
-    {".txt", "text/plain; charset=utf-8"},
-    {".md", "text/markdown; charset=utf-8"},
-    {".csv", "text/csv; charset=utf-8"},
-    {".xml", "application/xml"},
-    {".svg", "image/svg+xml"},
-    {".png", "image/png"},
-    {".jpg", "image/jpeg"},
-    {".jpeg", "image/jpeg"},
-    {".gif", "image/gif"},
-    {".webp", "image/webp"},
-    {".avif", "image/avif"},
-    {".ico", "image/vnd.microsoft.icon"},
-    {".bmp", "image/bmp"},
-    {".woff", "font/woff"},
-    {".woff2", "font/woff2"},
-    {".ttf", "font/ttf"},
-    {".otf", "font/otf"},
-    {".mp3", "audio/mpeg"},
-    {".ogg", "audio/ogg"},
-    {".wav", "audio/wav"},
-    {".mp4", "video/mp4"},
-    {".webm", "video/webm"},
-    {".pdf", "application/pdf"},
-    {".zip", "application/zip"},
-    {".gz", "application/gzip"},
-    {".wasm", "application/wasm"},
-};
-
-static const char *type_of(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-
-    for (size_t i = 0; dot && i < COUNT_OF(types); i++)
-        if (slice_eq_nocase(slice_str(dot), slice_str(types[i].extension)))
-            return types[i].type;
-    return "application/octet-stream";
-}
-
-static struct slice header(const struct exchange_request *rq, struct slice name)
-{
-    for (size_t i = 0; i < rq->n_fields; i++)
-        if (slice_eq_nocase(rq->fields[i].name, name))
-            return rq->fields[i].value;
-    return SLICE_NONE;
-}
-
-/* RFC 9110 12.5.3, as far as it decides between what we have: named and not refused with q=0. */
-static bool accepts(struct slice value, struct slice coding)
-{
-    struct slice item, name;
-
-    while (slice_split(&value, ',', &item)) {
-        if (!slice_split(&item, ';', &name) || !slice_eq_nocase(slice_trim(name), coding))
-            continue;
-        item = slice_trim(item);
-        return !slice_starts(item, SLICE("q=0")) || slice_find(item, '1') > 0 ||
-               (item.n > 4 && slice_find(slice_sub(item, 4, SIZE_MAX), '.') < 0 &&
-                item.p[item.n - 1] != '0');
-    }
-    return false;
 }
 
 /* --- an answer --- */
@@ -375,110 +305,7 @@ static void stream(struct files *f, struct reply reply, int take_fd, uint64_t at
     go_on(a);
 }
 
-/* --- conditions and ranges (RFC 9110 13, 14) --- */
-
-struct head {
-    const struct exchange_request *request;
-    struct file *file;
-    char etag[48];
-    char date[40];
-    const char *coding; /* "br", "gzip" or NULL */
-    uint16_t status;
-    uint64_t at;
-    uint64_t n;
-};
-
-static void set_validators(struct head *h)
-{
-    struct tm tm;
-
-    (void)snprintf(h->etag, sizeof(h->etag), "\"%llx-%llx%s%s\"", (unsigned long long)h->file->size,
-                   (unsigned long long)h->file->changed.tv_sec * 1000000000ull +
-                       (unsigned long long)h->file->changed.tv_nsec,
-                   h->coding ? "-" : "", h->coding ? h->coding : "");
-    (void)gmtime_r(&h->file->changed.tv_sec, &tm);
-    (void)strftime(h->date, sizeof(h->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-}
-
-static bool names_etag(struct slice list, const char *etag)
-{
-    struct slice item;
-
-    while (slice_split(&list, ',', &item)) {
-        item = slice_trim(item);
-        if (slice_starts(item, SLICE("W/")))
-            (void)slice_take(&item, 2);
-        if (slice_eq(item, SLICE("*")) || slice_eq(item, slice_str(etag)))
-            return true;
-    }
-    return false;
-}
-
-/* 13.2.2: If-None-Match decides, without it If-Modified-Since (equal to what we said). */
-static bool is_unchanged(const struct head *h)
-{
-    const struct slice none_match = header(h->request, SLICE("If-None-Match"));
-
-    if (none_match.n)
-        return names_etag(none_match, h->etag);
-    return slice_eq(header(h->request, SLICE("If-Modified-Since")), slice_str(h->date));
-}
-
-/* "a-b", "a-" or "-n" within size. 1: yes, 0: not a range we serve, -ERR_SYNTAX: beyond the end. */
-static int parse_range(struct slice s, uint64_t size, uint64_t *ret_at, uint64_t *ret_n)
-{
-    uint64_t first, last = UINT64_MAX;
-    struct slice from;
-
-    if (slice_find(s, ',') >= 0 || slice_find(s, '-') < 0)
-        return 0;
-    (void)slice_split(&s, '-', &from);
-    if (from.n == 0) {
-        if (slice_u64(s, UINT64_MAX, &last) < 0)
-            return 0;
-        *ret_n = MIN(last, size);
-        *ret_at = size - *ret_n;
-        return *ret_n ? 1 : -ERR_SYNTAX;
-    }
-    if (slice_u64(from, UINT64_MAX, &first) < 0 || (s.n && slice_u64(s, UINT64_MAX, &last) < 0) ||
-        last < first)
-        return 0;
-    if (first >= size)
-        return -ERR_SYNTAX;
-    *ret_at = first;
-    *ret_n = MIN(last, size - 1) - first + 1;
-    return 1;
-}
-
-static void apply_range(struct head *h)
-{
-    const struct slice range = header(h->request, SLICE("Range"));
-    const struct slice if_range = header(h->request, SLICE("If-Range"));
-    int r;
-
-    if (!slice_starts(range, SLICE("bytes=")) || h->status != 200 || h->coding)
-        return;
-    if (if_range.n && !slice_eq(if_range, slice_str(h->etag)) &&
-        !slice_eq(if_range, slice_str(h->date)))
-        return;
-    r = parse_range(slice_trim(slice_sub(range, 6, SIZE_MAX)), h->file->size, &h->at, &h->n);
-    if (r)
-        h->status = r > 0 ? 206 : 416;
-}
-
-static void put_fields(struct buf *b, const struct head *h, const char *name)
-{
-    (void)buf_addf(b, "Content-Type: %s\nETag: %s\nLast-Modified: %s\n", type_of(name), h->etag,
-                   h->date);
-    (void)buf_addf(b, "Cache-Control: public, max-age=0, must-revalidate\nAccept-Ranges: bytes\n");
-    if (h->coding)
-        (void)buf_addf(b, "Content-Encoding: %s\nVary: Accept-Encoding\n", h->coding);
-    if (h->status == 206)
-        (void)buf_addf(b, "Content-Range: bytes %llu-%llu/%llu\n", (unsigned long long)h->at,
-                       (unsigned long long)(h->at + h->n - 1), (unsigned long long)h->file->size);
-    if (h->status == 416)
-        (void)buf_addf(b, "Content-Range: bytes */%llu\n", (unsigned long long)h->file->size);
-}
+/* --- what is sent --- */
 
 /* A smaller form beside the file, made ahead of time. Replaces *file. */
 static const char *choose_coding(const struct files *f, const struct exchange_request *rq,
@@ -488,13 +315,13 @@ static const char *choose_coding(const struct files *f, const struct exchange_re
         const char *coding;
         const char *suffix;
     } forms[] = {{"br", ".br"}, {"gzip", ".gz"}};
-    const struct slice accept = header(rq, SLICE("Accept-Encoding"));
+    const struct slice accept = files_head_find(rq, SLICE("Accept-Encoding"));
 
     for (size_t i = 0; accept.n && i < COUNT_OF(forms); i++) {
         char path[PATH_BYTES];
         struct file smaller;
 
-        if (!accepts(accept, slice_str(forms[i].coding)) ||
+        if (!files_head_accepts(accept, slice_str(forms[i].coding)) ||
             (size_t)snprintf(path, sizeof(path), "%s%s", name, forms[i].suffix) >= sizeof(path) ||
             !open_file(f, path, &smaller))
             continue;
@@ -509,19 +336,17 @@ static void send_file(struct files *f, const struct exchange_request *rq, struct
                       struct found *r, uint16_t status)
 {
     const bool is_head = slice_eq(rq->method, SLICE("HEAD"));
-    struct head h = {.request = rq, .file = &r->file, .status = status};
+    struct files_head h = {.status = status};
     struct exchange_response response;
     struct buf fields;
 
-    if (header(rq, SLICE("Range")).n == 0)
+    if (files_head_find(rq, SLICE("Range")).n == 0)
         h.coding = choose_coding(f, rq, r->name, &r->file);
-    h.n = r->file.size;
-    set_validators(&h);
-    if (status == 200 && is_unchanged(&h))
-        h.status = 304;
-    apply_range(&h);
+    h.size = r->file.size;
+    h.changed = r->file.changed;
+    files_head_decide(&h, rq);
     buf_init(&fields, 2048);
-    put_fields(&fields, &h, r->name);
+    files_head_put(&h, r->name, &fields);
     response = (struct exchange_response){.status = h.status, .fields = buf_slice(&fields)};
     if (h.status == 200 || h.status == 206 || h.status == 404) {
         response.body = h.n ? EXCHANGE_BODY_LENGTH : EXCHANGE_BODY_NONE;
@@ -574,7 +399,7 @@ static bool is_folders_404(const struct files *f, const struct exchange_request 
 {
     return f->set.not_found != APP_NOT_FOUND_NONE &&
            (asker == FILES_FETCH ||
-            slice_eq_nocase(header(rq, SLICE("Sec-Fetch-Mode")), SLICE("navigate")));
+            slice_eq_nocase(files_head_find(rq, SLICE("Sec-Fetch-Mode")), SLICE("navigate")));
 }
 
 static bool serve_missing(struct files *f, const struct exchange_request *rq, struct reply reply,

@@ -287,6 +287,9 @@ TEST(a_compressed_form_is_chosen_when_it_is_accepted)
     ask("GET", "/app.js", "Accept-Encoding: br;q=0, gzip;q=0.5\r\n");
     expect("\r\n\r\nGZ");
     done();
+    ask("GET", "/app.js", "Accept-Encoding: br;q=0.000, gzip;q=0.50\r\n");
+    expect("\r\n\r\nGZ");
+    done();
     ask("GET", "/app.js", "Accept-Encoding: deflate\r\n");
     expect("\r\n\r\nlet x");
     done();
@@ -332,6 +335,23 @@ TEST(the_worker_may_come_first)
     fake_serve(&lab, &worker);
     expect_worker("/docs/");
     expect_redirect("/docs/index.html", "/docs/");
+    expect_file("/about", "about");
+}
+
+/* With many stars in a pattern, a path costs what it is long. */
+TEST(patterns_with_many_stars_are_cheap)
+{
+    static const char *const patterns[] = {"/*a*a*a*a*a*a*a*a*a*b", "/*.js*", NULL};
+    char path[400] = "";
+
+    worker_first = patterns;
+    reopen(APP_HTML_AUTO, APP_NOT_FOUND_NONE, true);
+    fake_serve(&lab, &worker);
+    memset(path, 'a', sizeof(path) - 1);
+    path[0] = '/';
+    expect_worker(path);
+    expect_worker("/app.js");
+    expect_worker("/xaaaaaaaaab");
     expect_file("/about", "about");
 }
 
@@ -393,6 +413,7 @@ int main(void)
         T(head_has_no_body_and_an_empty_file_neither),
         T(a_missing_page_is_explained_by_the_nearest_404),
         T(the_worker_may_come_first),
+        T(patterns_with_many_stars_are_cheap),
         T(a_long_file_flows_at_its_readers_pace),
         T(an_applications_own_fetch_reaches_its_folder),
         T(a_folder_that_is_not_there_is_a_clear_error),
