@@ -6,15 +6,13 @@
 #include "edge/app.h"
 #include "edge/edge_int.h"
 #include "edge/grip_hold.h"
-#include "edge/handshake.h"
 #include "edge/origin_cors.h"
 #include "edge/origin_head.h"
 #include "edge/origin_jsonp.h"
 #include "edge/origin_route.h"
+#include "edge/origin_socket.h"
 #include "edge/settings.h"
 #include "edge/upstream.h"
-#include "edge/woh.h"
-#include "edge/ws_origin.h"
 #include "io/stream.h"
 #include "wire/fields.h"
 #include "wire/grip.h"
@@ -389,124 +387,26 @@ static void ask(struct proxied *p, struct slice last, bool from_kept)
                              &call_facts, p);
 }
 
-/* --- WebSockets --- */
+/* --- the beginning --- */
 
-/* What is left of the request while its WebSocket is open: what the origin is asked again with. */
-struct asker {
-    struct app *app;
-    struct origin_route *route;
-    struct slice host, path; /* behind the struct */
-    bool has_grip;
-    bool is_trusted;
-    bool is_plain;
-};
-
-static struct asker *make_asker(const struct proxied *p)
-{
-    const size_t host = p->host.n, path = p->path.n;
-    struct asker *o = mem_new(sizeof(*o) + host + path);
-    uint8_t *text = (uint8_t *)(o + 1);
-
-    o->app = p->app;
-    o->route = origin_route_ref(p->route);
-    o->has_grip = has_grip(p);
-    o->is_trusted = p->is_trusted;
-    o->is_plain = p->is_plain;
-    if (host)
-        memcpy(text, p->host.p, host);
-    if (path)
-        memcpy(text + host, p->path.p, path);
-    o->host = slice_make(text, host);
-    o->path = slice_make(text + host, path);
-    return o;
-}
-
-static void asker_free(void *origin)
-{
-    struct asker *o = origin;
-
-    origin_route_unref(o->route);
-    mem_free(o);
-}
-
-static struct upstream_call *socket_post(void *origin, struct slice fields, struct slice body,
-                                         const struct upstream_ops *ops, void *arg)
-{
-    const struct asker *o = origin;
-
-    return upstream_start(o->app,
-                          &(struct upstream_request){
-                              .route = o->route,
-                              .method = SLICE("POST"),
-                              .path = o->path,
-                              .host = o->host,
-                              .fields = fields,
-                              .body = EXCHANGE_BODY_LENGTH,
-                              .length = body.n,
-                              .content = body,
-                              .sign = o->has_grip,
-                              .over_http = true,
-                              .hurries = true,
-                          },
-                          ops, arg);
-}
-
-static struct upstream_call *socket_connect(void *origin, struct slice fields,
-                                            const struct upstream_ops *ops, void *arg)
-{
-    const struct asker *o = origin;
-
-    return upstream_start(o->app,
-                          &(struct upstream_request){
-                              .route = o->route,
-                              .method = SLICE("GET"),
-                              .path = o->path,
-                              .host = o->host,
-                              .fields = fields,
-                              .sign = o->has_grip && !o->is_trusted,
-                              .upgrade = true,
-                              .hurries = true,
-                              .plain = o->is_plain,
-                          },
-                          ops, arg);
-}
-
-static const struct socket_origin_ops socket_ops = {
-    .post = socket_post,
-    .connect = socket_connect,
-    .credit = upstream_credit,
-    .cancel = upstream_cancel,
-    .release = asker_free,
-};
-
-/* The first target says which protocol the route's servers speak. */
 static void open_socket(struct proxied *p)
 {
-    const struct app_origin_target *t = &p->route->config->targets[0];
-    const struct socket_start s = {
+    const struct origin_socket s = {
         .app = p->app,
+        .route = p->route,
         .exchange = reply_client(p->reply),
-        .ops = &socket_ops,
-        .origin = make_asker(p),
+        .host = p->host,
+        .path = p->path,
         .fields = p->fields,
-        .prefix = slice_str(p->route->config->prefix),
-        .route_id = slice_str(p->route->config->id),
-        .no_grip = !has_grip(p),
-        .trusted = p->is_trusted,
-        .one_event = t->one_event,
-        .debug = origin_route_is_debug(p->route),
+        .is_trusted = p->is_trusted,
+        .is_plain = p->is_plain,
     };
 
     list_del(&p->in_app);
     p->reply = (struct reply){0};
-    if ((t->over_http || t->test) && !p->is_plain)
-        woh_open(&s);
-    else
-        ws_origin_open(&s);
+    origin_socket_open(&s);
     set_over(p);
 }
-
-/* --- the beginning --- */
 
 static int64_t now_s(const struct app *a)
 {
