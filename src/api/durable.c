@@ -45,7 +45,7 @@ static JSValueRef class_key(const struct js_args *a)
     hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
     c = EVP_MAC_CTX_new(hmac);
     EVP_MAC_free(hmac);
-    if (!c || EVP_MAC_init(c, key, sizeof key, params) != 1) {
+    if (!c || EVP_MAC_init(c, key, sizeof(key), params) != 1) {
         EVP_MAC_CTX_free(c);
         return js_throw(a, "Error", "there is no HMAC-SHA-256");
     }
@@ -56,7 +56,7 @@ static void mac(EVP_MAC_CTX *key, struct slice of, uint8_t ret[HALF])
 {
     uint8_t whole[SHA256_DIGEST_LENGTH] = {0};
     const bool ok = EVP_MAC_init(key, NULL, 0, NULL) == 1 && EVP_MAC_update(key, of.p, of.n) == 1 &&
-                    EVP_MAC_final(key, whole, NULL, sizeof whole) == 1;
+                    EVP_MAC_final(key, whole, NULL, sizeof(whole)) == 1;
 
     assert(ok); /* it has its key, and needs nothing else */
     (void)ok;

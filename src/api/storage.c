@@ -398,8 +398,8 @@ static bool bind_all(const struct js_args *a, struct bindings *b)
     n = JSValueToNumber(a->cx, js_get(a->cx, array, "length"), NULL);
     if (!(n >= 0 && n <= BINDINGS_MAX))
         return js_throw(a, "Error", "too many bindings");
-    b->v = mem_new(sizeof *b->v * ((size_t)n + 1));
-    b->texts = mem_new(sizeof *b->texts * ((size_t)n + 1));
+    b->v = mem_new(sizeof(*b->v) * ((size_t)n + 1));
+    b->texts = mem_new(sizeof(*b->texts) * ((size_t)n + 1));
     for (; b->n < (size_t)n; b->n++)
         if (!bind(a, JSObjectGetPropertyAtIndex(a->cx, array, (unsigned)b->n, NULL),
                   &b->texts[b->n], &b->v[b->n]))

@@ -267,7 +267,7 @@ static void keep_inputs(struct bundle *b, json_t *inputs)
     json_t *input;
     size_t n = 0;
 
-    b->inputs = mem_new((json_object_size(inputs) + 1) * sizeof *b->inputs);
+    b->inputs = mem_new((json_object_size(inputs) + 1) * sizeof(*b->inputs));
     json_object_foreach(inputs, name, input) if (name[0] != '<' && name[0] != '(') b->inputs[n++] =
         resolved(b->app->root, name);
 }
@@ -318,9 +318,9 @@ static int read_meta(struct bundle *b, bool module, struct err_note *note)
 
 static void fail(struct bundle *b, const struct err_note *note)
 {
-    char line[sizeof note->text + 2];
+    char line[sizeof(note->text) + 2];
 
-    (void)snprintf(line, sizeof line, "%s\n", note->text);
+    (void)snprintf(line, sizeof(line), "%s\n", note->text);
     b->done(b->arg, NULL, slice_str(line));
 }
 
@@ -429,7 +429,7 @@ struct bundle *bundle_open(struct loop *l, const struct paths *paths, const stru
                         app->root);
         return NULL;
     }
-    struct bundle *b = mem_new(sizeof *b);
+    struct bundle *b = mem_new(sizeof(*b));
 
     *b = (struct bundle){
         .app = app, .loop = l, .dir = text_format("%s", dir), .done = done, .arg = arg};

@@ -14,7 +14,7 @@ void *config__own(struct config *c, size_t n)
 {
     void *p = mem_new(n);
 
-    c->owned = mem_grow(c->owned, (c->n_owned + 1) * sizeof *c->owned);
+    c->owned = mem_grow(c->owned, (c->n_owned + 1) * sizeof(*c->owned));
     return c->owned[c->n_owned++] = p;
 }
 
@@ -22,7 +22,7 @@ const char *const *texts_of(struct config *c, const json_t *o, const char *key)
 {
     const json_t *list = json_object_get(o, key);
     size_t n = json_array_size(list);
-    const char **texts = n ? config__own(c, (n + 1) * sizeof *texts) : NULL;
+    const char **texts = n ? config__own(c, (n + 1) * sizeof(*texts)) : NULL;
 
     for (size_t i = 0; i < n; i++)
         texts[i] = json_string_value(json_array_get(list, i));
@@ -45,7 +45,7 @@ static void read_tls(struct config *c, struct config_address *at, const json_t *
 
     at->n_certificates = json_array_size(list);
     at->certificates =
-        at->n_certificates ? config__own(c, at->n_certificates * sizeof *at->certificates) : NULL;
+        at->n_certificates ? config__own(c, at->n_certificates * sizeof(*at->certificates)) : NULL;
     for (size_t i = 0; i < at->n_certificates; i++) {
         const json_t *one = json_array_get(list, i);
 
@@ -138,7 +138,7 @@ static struct egress_policy egress_of(struct config *c, const json_t *o)
 
 static void read_services(struct config *c, struct app_config *app, const json_t *list)
 {
-    struct app_service *services = config__own(c, json_array_size(list) * sizeof *services);
+    struct app_service *services = config__own(c, json_array_size(list) * sizeof(*services));
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *o = json_array_get(list, i);
@@ -188,7 +188,7 @@ static void add_routes(struct config *c, const char *app, const json_t *list)
 {
     size_t n = json_array_size(list);
 
-    c->routes = mem_grow(c->routes, (c->n_routes + n) * sizeof *c->routes);
+    c->routes = mem_grow(c->routes, (c->n_routes + n) * sizeof(*c->routes));
     for (size_t i = 0; i < n; i++) {
         const json_t *o = json_array_get(list, i);
 
@@ -200,7 +200,7 @@ static void add_routes(struct config *c, const char *app, const json_t *list)
 static void read_apps(struct config *c, const json_t *list)
 {
     c->n_apps = json_array_size(list);
-    c->apps = mem_new(c->n_apps * sizeof *c->apps);
+    c->apps = mem_new(c->n_apps * sizeof(*c->apps));
     for (size_t i = 0; i < c->n_apps; i++) {
         const json_t *o = json_array_get(list, i);
 
@@ -214,7 +214,7 @@ static void read_gateway(struct config *c)
     const json_t *list = json_object_get(c->doc, "listen"), *log = json_object_get(c->doc, "log");
 
     c->n_listen = json_array_size(list);
-    c->listen = mem_new(c->n_listen * sizeof *c->listen);
+    c->listen = mem_new(c->n_listen * sizeof(*c->listen));
     for (size_t i = 0; i < c->n_listen; i++)
         c->listen[i] = address_of(c, json_array_get(list, i));
     c->control = address_of(c, json_object_get(c->doc, "control"));
@@ -239,7 +239,7 @@ struct config *config_parse(struct slice json, const struct options *options,
         json_decref(doc);
         return NULL;
     }
-    struct config *c = mem_new(sizeof *c);
+    struct config *c = mem_new(sizeof(*c));
 
     c->doc = doc;
     read_gateway(c);
@@ -372,7 +372,7 @@ struct config_reading *config_read(struct loop *l, const struct paths *paths,
                                    const struct options *options, config_done *done, void *arg,
                                    struct err_note *note)
 {
-    struct config_reading *r = mem_new(sizeof *r);
+    struct config_reading *r = mem_new(sizeof(*r));
     const char *words[WORDS_MAX];
 
     *r = (struct config_reading){.options = options, .paths = paths, .done = done, .arg = arg};

@@ -43,10 +43,10 @@ void loaded_free(struct loaded *x)
 
 static struct loaded *make_loaded(struct config *take_config)
 {
-    struct loaded *x = mem_new(sizeof *x);
+    struct loaded *x = mem_new(sizeof(*x));
 
     x->config = take_config;
-    x->apps = mem_new(take_config->n_apps * sizeof *x->apps);
+    x->apps = mem_new(take_config->n_apps * sizeof(*x->apps));
     for (size_t i = 0; i < take_config->n_apps; i++) {
         buf_init(&x->apps[i].config, CONFIG_MAX);
         buf_init(&x->apps[i].script, SCRIPT_MAX);
@@ -68,7 +68,7 @@ static size_t count_texts(const char *const *texts)
 static char **join_texts(const char *const *a, const char *const *b)
 {
     size_t n_a = count_texts(a), n_b = count_texts(b);
-    char **all = mem_new((n_a + n_b + 1) * sizeof *all);
+    char **all = mem_new((n_a + n_b + 1) * sizeof(*all));
 
     for (size_t i = 0; i < n_a + n_b; i++)
         all[i] = text_format("%s", i < n_a ? a[i] : b[i - n_a]);
@@ -202,7 +202,7 @@ static void on_unstarted(void *arg)
 struct loading *load_open(struct loop *l, const struct paths *paths, const struct options *options,
                           const char *out, load_done *done, void *arg)
 {
-    struct loading *ld = mem_new(sizeof *ld);
+    struct loading *ld = mem_new(sizeof(*ld));
     struct err_note note = {0};
 
     *ld = (struct loading){.loop = l, .paths = paths, .out = out, .done = done, .arg = arg};

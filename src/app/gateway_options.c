@@ -351,7 +351,7 @@ static void print_option(FILE *out, const struct row *row)
 {
     char left[64];
 
-    (void)snprintf(left, sizeof left, "--%s%s%s", row->name, row->argument ? " " : "",
+    (void)snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "",
                    row->argument ? row->argument : "");
     (void)fprintf(out, "  %-28s %s", left, row->help);
     if (row->preset)

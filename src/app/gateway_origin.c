@@ -57,7 +57,7 @@ static void read_targets(struct config *c, struct app_origin_route *r, const jso
     struct app_origin_target *targets;
 
     r->n_targets = json_array_size(list);
-    targets = config__own(c, r->n_targets * sizeof *targets);
+    targets = config__own(c, r->n_targets * sizeof(*targets));
     for (size_t i = 0; i < r->n_targets; i++)
         targets[i] = target_of(c, json_array_get(list, i));
     r->targets = targets;
@@ -68,7 +68,7 @@ static void read_headers(struct config *c, struct app_origin_route *r, const jso
     struct app_header *headers;
 
     r->n_headers = json_array_size(list);
-    headers = config__own(c, r->n_headers * sizeof *headers);
+    headers = config__own(c, r->n_headers * sizeof(*headers));
     for (size_t i = 0; i < r->n_headers; i++) {
         const json_t *one = json_array_get(list, i);
 
@@ -154,10 +154,10 @@ const struct app_origin *origin_read(struct config *c, const json_t *o)
 
     if (!json_is_object(o))
         return NULL;
-    origin = config__own(c, sizeof *origin);
+    origin = config__own(c, sizeof(*origin));
     *origin = options_of(c, o);
     origin->n_routes = json_array_size(list);
-    routes = config__own(c, origin->n_routes * sizeof *routes);
+    routes = config__own(c, origin->n_routes * sizeof(*routes));
     for (size_t i = 0; i < origin->n_routes; i++)
         routes[i] = route_of(c, json_array_get(list, i));
     origin->routes = routes;
@@ -169,7 +169,7 @@ const struct app_origin *origin_read(struct config *c, const json_t *o)
 static struct publish_auth auth_of(struct config *c, const json_t *o)
 {
     const json_t *list = json_object_get(o, "keys");
-    struct app_key *keys = config__own(c, json_array_size(list) * sizeof *keys);
+    struct app_key *keys = config__own(c, json_array_size(list) * sizeof(*keys));
 
     for (size_t i = 0; i < json_array_size(list); i++)
         keys[i] = key_from(json_array_get(list, i));

@@ -37,7 +37,7 @@ char *path_absolute(const char *path)
 {
     char here[PATH_MAX];
 
-    if (path[0] == '/' || !getcwd(here, sizeof here))
+    if (path[0] == '/' || !getcwd(here, sizeof(here)))
         return text_format("%s", path);
     return text_format("%s/%s", here, path);
 }
@@ -72,7 +72,7 @@ static void text_free(char **text)
 int paths_find(struct paths *ret, struct err_note *note)
 {
     char own[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
+    ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 
     own[MAX(n, 0)] = 0;
     (void)to_parent(own);

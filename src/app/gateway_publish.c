@@ -37,7 +37,7 @@ static json_t *content_of(const char *key, struct slice text)
     if (utf8_is_valid(text))
         return json_pack("{s:s%}", key, text.n ? (const char *)text.p : "", text.n);
     (void)enc_base64(&encoded, text, ENC_BASE64);
-    (void)snprintf(name, sizeof name, "%s-bin", key);
+    (void)snprintf(name, sizeof(name), "%s-bin", key);
     return json_pack("{s:s%}", name, (const char *)encoded.p, encoded.n);
 }
 
@@ -339,9 +339,9 @@ static int push(void *socket, const char *address, const char *item, struct err_
     char *message;
     int r;
 
-    (void)zmq_setsockopt(socket, ZMQ_IMMEDIATE, &on, sizeof on);
-    (void)zmq_setsockopt(socket, ZMQ_SNDTIMEO, &ms, sizeof ms);
-    (void)zmq_setsockopt(socket, ZMQ_LINGER, &ms, sizeof ms);
+    (void)zmq_setsockopt(socket, ZMQ_IMMEDIATE, &on, sizeof(on));
+    (void)zmq_setsockopt(socket, ZMQ_SNDTIMEO, &ms, sizeof(ms));
+    (void)zmq_setsockopt(socket, ZMQ_LINGER, &ms, sizeof(ms));
     if (zmq_connect(socket, address) < 0)
         return err_notef(note, -ERR_CONFIG, "publish to \"%s\": %s", address,
                          zmq_strerror(zmq_errno()));

@@ -178,7 +178,7 @@ static int make_edges(struct run *r, const struct loaded *x, struct err_note *no
 {
     static const struct edge_ops ops = {.app_ready = on_app_ready, .app_failed = on_app_failed};
     const struct config *c = x->config;
-    struct app_config *apps = mem_new(c->n_apps * sizeof *apps);
+    struct app_config *apps = mem_new(c->n_apps * sizeof(*apps));
     struct edge_options o = {
         .count = r->n,
         .apps = apps,
@@ -291,7 +291,7 @@ static int listen_all(struct run *r, const struct config *c, struct err_note *no
     int result = make_locals(r, c, note);
 
     tls_seed_make(r->loop, &r->tls_seed);
-    r->ports = mem_new(c->n_listen * sizeof *r->ports);
+    r->ports = mem_new(c->n_listen * sizeof(*r->ports));
     for (size_t i = 0; i < c->n_listen && result >= 0; i++)
         result = listen_at(r, EDGE_PUBLIC, &c->listen[i], &r->ports[i], note);
     if (result >= 0 && c->control.host)

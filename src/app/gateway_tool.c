@@ -35,7 +35,7 @@ struct tool *tool_open(struct loop *l, const char *const *argv, const char *dir,
 {
     static const struct child_ops ops = {.output = on_output, .exited = on_exited};
     struct child_options o = {.argv = argv, .dir = dir, .stdio = CHILD_CAPTURE, .own_group = true};
-    struct tool *t = mem_new(sizeof *t);
+    struct tool *t = mem_new(sizeof(*t));
 
     t->done = done;
     t->arg = arg;

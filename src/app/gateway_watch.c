@@ -30,7 +30,7 @@ static void on_rest(struct timer *t)
     struct watcher *w = CONTAINER_OF(t, struct watcher, rest);
     char path[PATH_TEXT];
 
-    memcpy(path, w->first, sizeof path);
+    memcpy(path, w->first, sizeof(path));
     w->first[0] = 0;
     w->changed(w->arg, path);
 }
@@ -47,11 +47,11 @@ static void on_event(struct watcher *w, const struct inotify_event *ev)
 
     if (!folder)
         return;
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
     if (!counts(w, path, name))
         return;
     if (!w->first[0])
-        memcpy(w->first, path, sizeof path);
+        memcpy(w->first, path, sizeof(path));
     timer_set(w->loop, &w->rest, loop_now(w->loop) + REST_MS);
 }
 
@@ -61,19 +61,19 @@ static void on_ready(struct watch *watch, uint32_t events)
     char bytes[16 << 10] __attribute__((aligned(__alignof__(struct inotify_event))));
     ssize_t n;
 
-    while ((n = read(watch->fd, bytes, sizeof bytes)) > 0)
+    while ((n = read(watch->fd, bytes, sizeof(bytes))) > 0)
         for (const char *p = bytes; p < bytes + n;) {
             const struct inotify_event *ev = (const void *)p;
 
             on_event(w, ev);
-            p += sizeof *ev + ev->len;
+            p += sizeof(*ev) + ev->len;
         }
 }
 
 struct watcher *watcher_open(struct loop *l, watcher_changed *changed, void *arg,
                              struct err_note *note)
 {
-    struct watcher *w = mem_new(sizeof *w);
+    struct watcher *w = mem_new(sizeof(*w));
 
     w->loop = l;
     w->changed = changed;

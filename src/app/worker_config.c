@@ -26,7 +26,7 @@ static JSValueRef config_cwd(const struct js_args *a)
 {
     char path[PATH_MAX];
 
-    return js_string(a->cx, slice_str(getcwd(path, sizeof path) ? path : "/"));
+    return js_string(a->cx, slice_str(getcwd(path, sizeof(path)) ? path : "/"));
 }
 
 static JSValueRef config_kind(const struct js_args *a)
@@ -83,7 +83,7 @@ static JSValueRef list_names(JSContextRef cx, struct dirent **names, int n)
     char index[16];
 
     for (int i = 0; i < n; i++) {
-        (void)snprintf(index, sizeof index, "%d", i);
+        (void)snprintf(index, sizeof(index), "%d", i);
         js_set(cx, list, index, js_string(cx, slice_str(names[i]->d_name)));
         free(names[i]);
     }
@@ -163,7 +163,7 @@ static JSValueRef make_words(struct js_vm *vm, int argc, char **argv)
     char index[16];
 
     for (int i = 0; i < argc; i++) {
-        (void)snprintf(index, sizeof index, "%d", i);
+        (void)snprintf(index, sizeof(index), "%d", i);
         js_set(js_cx(vm), words, index, js_string(js_cx(vm), slice_str(argv[i])));
     }
     return words;

@@ -51,7 +51,7 @@ int db__break(struct db *db, int err, const char *text)
 {
     if (!db->broken) {
         db->broken = err;
-        snprintf(db->broken_text, sizeof db->broken_text, "%.199s", text);
+        snprintf(db->broken_text, sizeof(db->broken_text), "%.199s", text);
     }
     return err;
 }
@@ -96,7 +96,7 @@ static int pragmas(struct db *db, struct err_note *note)
     char sql[200];
     int r;
 
-    snprintf(sql, sizeof sql, "PRAGMA synchronous = %s; PRAGMA max_page_count = %lld",
+    snprintf(sql, sizeof(sql), "PRAGMA synchronous = %s; PRAGMA max_page_count = %lld",
              normal ? "NORMAL" : "FULL", max ? (long long)(max / 4096) : 2621440LL);
     if ((r = db__run(db, "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 1048576", note)) <
         0)
@@ -156,7 +156,7 @@ void db__disconnect(struct db *db)
     sql__forget(db);
     for (size_t i = 0; i < STMT_COUNT; i++)
         sqlite3_finalize(db->stmts[i]);
-    memset(db->stmts, 0, sizeof db->stmts);
+    memset(db->stmts, 0, sizeof(db->stmts));
     (void)sqlite3_close_v2(db->sq);
     db->sq = NULL;
     db->migrated = false;
@@ -271,7 +271,7 @@ static void remove_file(const struct db *db)
 
     for (const char *const *suffix = (const char *const[]){"", "-wal", "-shm", NULL}; *suffix;
          suffix++) {
-        snprintf(path, sizeof path, "%s%s", db->path, *suffix);
+        snprintf(path, sizeof(path), "%s%s", db->path, *suffix);
         (void)unlink(path);
     }
 }
@@ -425,7 +425,7 @@ static int savepoint(struct db *db, const char *verb, int depth, struct err_note
 {
     char sql[40];
 
-    snprintf(sql, sizeof sql, "%s s%d", verb, depth);
+    snprintf(sql, sizeof(sql), "%s s%d", verb, depth);
     return db__run(db, sql, note);
 }
 

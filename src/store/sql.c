@@ -197,7 +197,7 @@ static void describe(struct db *db, int rc, struct err_note *ret)
     char where[40] = "";
 
     if (offset >= 0)
-        snprintf(where, sizeof where, " at offset %d", offset);
+        snprintf(where, sizeof(where), " at offset %d", offset);
     (void)err_notef(ret, 0, "%s%s: %s%s%s%s", sqlite3_errmsg(db->sq), where, code_name(rc),
                     extended ? " (extended: " : "", extended ? extended : "", extended ? ")" : "");
 }
@@ -309,7 +309,7 @@ static int compile(struct db *db, struct slice *query, struct compiled **ret, st
         return err_notef(note, -ERR_SQL, "not authorized: SQLITE_AUTH");
     }
     skip_blank(query);
-    *ret = mem_new(sizeof **ret);
+    *ret = mem_new(sizeof(**ret));
     (*ret)->st = st;
     return 0;
 }
@@ -415,7 +415,7 @@ static int prepare_last(struct db *db, struct slice query, struct compiled **ret
 static void keep_names(struct sql_cursor *c)
 {
     c->columns = sqlite3_column_count(c->stmt->st);
-    c->names = mem_new(sizeof *c->names * (size_t)MAX(c->columns, 1));
+    c->names = mem_new(sizeof(*c->names) * (size_t)MAX(c->columns, 1));
     for (int i = 0; i < c->columns; i++)
         c->names[i] = slice_dup(slice_str(sqlite3_column_name(c->stmt->st, i)));
 }
@@ -448,7 +448,7 @@ int sql_exec(struct db *db, struct slice query, const struct sql_value *bindings
         give_back(db, stmt);
         return r;
     }
-    struct sql_cursor *c = mem_new(sizeof *c);
+    struct sql_cursor *c = mem_new(sizeof(*c));
 
     *c = (struct sql_cursor){.db = db, .stmt = stmt, .has_row = r > 0, .written = written};
     list_add_tail(&db->cursors, &c->node);

@@ -58,7 +58,7 @@ struct store *store_new(const struct store_options *o, struct err_note *note)
         err_notef(note, -ERR_STORE_IO, "the folder %s cannot be made: %s", o->dir, strerror(errno));
         return NULL;
     }
-    struct store *s = mem_new(sizeof *s);
+    struct store *s = mem_new(sizeof(*s));
 
     set_options(s, o);
     list_init(&s->open);
@@ -149,11 +149,11 @@ uint32_t store_open(struct store *s, struct slice class_key, struct slice id, st
     buf_init(&folder, NAME_MAX_BYTES);
     if (!is_id(id) || folder_of(class_key, &folder) < 0 || s->actors.count >= HANDLES_MAX)
         return 0;
-    struct db *db = mem_new(sizeof *db);
+    struct db *db = mem_new(sizeof(*db));
 
     init_db(db, s);
     copy_names(db, class_key, id, name);
-    snprintf(file, sizeof file, "%.*s.sqlite", SLICE_FMT(id));
+    snprintf(file, sizeof(file), "%.*s.sqlite", SLICE_FMT(id));
     if (s->dir)
         db->path = joined(s->dir, buf_slice(&folder), file);
     db->handle = free_handle(s);
@@ -168,11 +168,11 @@ struct db *store_find(struct store *s, uint32_t actor)
 
 static void note_lost(struct store *s, uint32_t actor, int err, const char *text)
 {
-    struct lost *l = mem_new(sizeof *l);
+    struct lost *l = mem_new(sizeof(*l));
 
     l->actor = actor;
     l->err = err;
-    snprintf(l->text, sizeof l->text, "%.199s", text);
+    snprintf(l->text, sizeof(l->text), "%.199s", text);
     list_add_tail(&s->lost, &l->node);
 }
 

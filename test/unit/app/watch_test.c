@@ -19,7 +19,7 @@ static struct {
 
 static void on_changed(void *arg, const char *path)
 {
-    (void)snprintf(it.told, sizeof it.told, "%s", strrchr(path, '/') + 1);
+    (void)snprintf(it.told, sizeof(it.told), "%s", strrchr(path, '/') + 1);
     it.n++;
 }
 
@@ -49,7 +49,7 @@ static int start(void **state)
 {
     struct err_note note;
 
-    (void)snprintf(it.folder, sizeof it.folder, "/tmp/holdfast-watch-XXXXXX");
+    (void)snprintf(it.folder, sizeof(it.folder), "/tmp/holdfast-watch-XXXXXX");
     assert_non_null(mkdtemp(it.folder));
     it.n = 0;
     it.loop = loop_new();

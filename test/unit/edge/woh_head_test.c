@@ -108,7 +108,7 @@ TEST(metadata_is_bounded)
     char line[256];
 
     for (int i = 0; i < 1000; i++) {
-        (void)snprintf(line, sizeof line, "Set-Meta-Name-%d: %0200d\n", i, i);
+        (void)snprintf(line, sizeof(line), "Set-Meta-Name-%d: %0200d\n", i, i);
         (void)woh_read_head(200, slice_str(line), &meta);
     }
     assert_true(meta.n <= WOH_META_BYTES);

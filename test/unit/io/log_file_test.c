@@ -34,22 +34,22 @@ TEST(lines_gather_and_leave_together)
     struct log log;
 
     (void)close(mkstemp(path));
-    (void)snprintf(moved, sizeof moved, "%s.1", path);
+    (void)snprintf(moved, sizeof(moved), "%s.1", path);
     f = log_file_open(l, path, NULL);
     assert_non_null(f);
     log = log_file_log(f, LOG_JSON);
     log_event(&log, LOG_DEBUG, "one");
     log_event(&log, LOG_DEBUG, "two");
-    assert_int_equal(content(path, room, sizeof room).n, 0);
+    assert_int_equal(content(path, room, sizeof(room)).n, 0);
     pass(l, LOG_FILE_LAG_MS + 20);
-    assert_true(slice_find_slice(content(path, room, sizeof room), SLICE("two")) > 0);
+    assert_true(slice_find_slice(content(path, room, sizeof(room)), SLICE("two")) > 0);
 
     assert_int_equal(rename(path, moved), 0);
     pass(l, 1100);
     log_event(&log, LOG_DEBUG, "three");
     log_file_close(f);
-    assert_true(slice_find_slice(content(path, room, sizeof room), SLICE("three")) > 0);
-    assert_true(slice_find_slice(content(moved, room, sizeof room), SLICE("three")) < 0);
+    assert_true(slice_find_slice(content(path, room, sizeof(room)), SLICE("three")) > 0);
+    assert_true(slice_find_slice(content(moved, room, sizeof(room)), SLICE("three")) < 0);
     loop_free(l);
     (void)unlink(path);
     (void)unlink(moved);
@@ -77,7 +77,7 @@ TEST(what_a_pipe_does_not_take_is_counted)
     }
     pass(l, LOG_FILE_LAG_MS + 20);
     assert_true(log_file_lost(f) > 0);
-    n = read(reader, room, sizeof room);
+    n = read(reader, room, sizeof(room));
     assert_true(n > 4096 && room[n - 1] == '\n');
     log_file_close(f);
     (void)close(reader);

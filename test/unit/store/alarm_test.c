@@ -27,9 +27,9 @@ static const char *all(struct fixture *f)
 {
     CLEANUP(buf_done) struct buf b;
 
-    buf_init(&b, sizeof f->text - 1);
+    buf_init(&b, sizeof(f->text) - 1);
     assert_true(alarm_each(f->store, add_alarm, &b, NULL) >= 0);
-    snprintf(f->text, sizeof f->text, "%.*s", SLICE_FMT(buf_slice(&b)));
+    snprintf(f->text, sizeof(f->text), "%.*s", SLICE_FMT(buf_slice(&b)));
     return f->text;
 }
 

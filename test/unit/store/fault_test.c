@@ -144,7 +144,7 @@ static bool write_round(struct fixture *f, int round)
     struct sql_cursor *c;
     char query[80];
 
-    snprintf(query, sizeof query, "CREATE TABLE IF NOT EXISTS t (n); INSERT INTO t VALUES (%d)",
+    snprintf(query, sizeof(query), "CREATE TABLE IF NOT EXISTS t (n); INSERT INTO t VALUES (%d)",
              round);
     if (kv_put(f->db, SLICE("a"), slice_str(value), &f->note) < 0 ||
         sql_exec(f->db, slice_str(query), NULL, 0, &c, &f->note) < 0)
@@ -202,13 +202,13 @@ static void check(struct fixture *f, const bool committed[ROUNDS])
     char expected[40];
 
     assert_in_range(seen + 1, last + 1, ROUNDS);
-    snprintf(expected, sizeof expected, "%d", seen);
+    snprintf(expected, sizeof(expected), "%d", seen);
     assert_string_equal(get(f, "b"), seen < 0 ? "-" : expected);
     if (seen < 0)
         return;
     assert_string_equal(sql(f, "SELECT max(n) FROM t"), expected);
     for (int i = 0; i < ROUNDS; i++) {
-        snprintf(expected, sizeof expected, "SELECT n FROM t WHERE n = %d", i);
+        snprintf(expected, sizeof(expected), "SELECT n FROM t WHERE n = %d", i);
         assert_true(!committed[i] || sql(f, expected)[0] == '0' + i);
     }
     assert_int_equal(alarm_get(f->db, &alarm, NULL), 1);

@@ -16,9 +16,9 @@ static const char *keys(struct fixture *f, struct kv_range range)
 {
     CLEANUP(buf_done) struct buf b;
 
-    buf_init(&b, sizeof f->text - 1);
+    buf_init(&b, sizeof(f->text) - 1);
     assert_true(kv_list(f->db, &range, add_key, &b, NULL) >= 0);
-    snprintf(f->text, sizeof f->text, "%.*s", SLICE_FMT(buf_slice(&b)));
+    snprintf(f->text, sizeof(f->text), "%.*s", SLICE_FMT(buf_slice(&b)));
     return f->text;
 }
 

@@ -216,8 +216,8 @@ TEST(more_statements_than_the_cache_holds)
     fixture_init(&f);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 100; i++) {
-            snprintf(query, sizeof query, "SELECT %d", i);
-            snprintf(expected, sizeof expected, "%d", i);
+            snprintf(query, sizeof(query), "SELECT %d", i);
+            snprintf(expected, sizeof(expected), "%d", i);
             assert_string_equal(sql(&f, query), expected);
         }
     }

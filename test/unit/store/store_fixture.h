@@ -45,8 +45,8 @@ static inline void reopen(struct fixture *f)
 
 static inline void fixture_init(struct fixture *f)
 {
-    memset(f, 0, sizeof *f);
-    snprintf(f->dir, sizeof f->dir, "/tmp/holdfast-store-XXXXXX");
+    memset(f, 0, sizeof(*f));
+    snprintf(f->dir, sizeof(f->dir), "/tmp/holdfast-store-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     f->options.dir = f->dir;
     reopen(f);
@@ -64,7 +64,7 @@ static inline void count_failure(void *ctx, uint32_t actor, int err, const char 
 
     f->failures++;
     f->last_error = err;
-    snprintf(f->text, sizeof f->text, "%s", text);
+    snprintf(f->text, sizeof(f->text), "%s", text);
 }
 
 static inline int commit_all(struct fixture *f)
@@ -83,7 +83,7 @@ static inline const char *get(struct fixture *f, const char *key)
     CLEANUP(buf_done) struct buf b;
     const int r = (buf_init(&b, 400), kv_get(f->db, slice_str(key), &b, &f->note));
 
-    snprintf(f->text, sizeof f->text, "%.*s", SLICE_FMT(buf_slice(&b)));
+    snprintf(f->text, sizeof(f->text), "%.*s", SLICE_FMT(buf_slice(&b)));
     return r < 0 ? "!" : r == 0 ? "-" : f->text;
 }
 
@@ -91,7 +91,7 @@ static inline bool file_of(struct fixture *f, const char *suffix)
 {
     char path[300];
 
-    snprintf(path, sizeof path, "%s/%s", f->dir, suffix);
+    snprintf(path, sizeof(path), "%s/%s", f->dir, suffix);
     return access(path, F_OK) == 0;
 }
 
@@ -103,7 +103,7 @@ static inline const char *sql(struct fixture *f, const char *query)
 
     f->text[0] = '\0';
     if (sql_exec(f->db, slice_str(query), NULL, 0, &c, &f->note) < 0) {
-        snprintf(f->text, sizeof f->text, "!%.500s", f->note.text);
+        snprintf(f->text, sizeof(f->text), "!%.500s", f->note.text);
         return f->text;
     }
     while (sql_next(c, &f->note) > 0) {
@@ -112,14 +112,14 @@ static inline const char *sql(struct fixture *f, const char *query)
             const char *sep = i ? "," : n ? ";" : "";
 
             if (v.type == SQL_INTEGER)
-                n += (size_t)snprintf(f->text + n, sizeof f->text - n, "%s%lld", sep,
+                n += (size_t)snprintf(f->text + n, sizeof(f->text) - n, "%s%lld", sep,
                                       (long long)v.i);
             else if (v.type == SQL_REAL)
-                n += (size_t)snprintf(f->text + n, sizeof f->text - n, "%s%g", sep, v.r);
+                n += (size_t)snprintf(f->text + n, sizeof(f->text) - n, "%s%g", sep, v.r);
             else if (v.type == SQL_NULL)
-                n += (size_t)snprintf(f->text + n, sizeof f->text - n, "%snull", sep);
+                n += (size_t)snprintf(f->text + n, sizeof(f->text) - n, "%snull", sep);
             else
-                n += (size_t)snprintf(f->text + n, sizeof f->text - n, "%s%.*s", sep,
+                n += (size_t)snprintf(f->text + n, sizeof(f->text) - n, "%s%.*s", sep,
                                       SLICE_FMT(v.bytes));
         }
     }

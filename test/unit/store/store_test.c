@@ -73,7 +73,7 @@ TEST(more_actors_than_open_files_all_keep_their_data)
     reopen(&f);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 10; i++) {
-            snprintf(id, sizeof id, "%064x", i + 1);
+            snprintf(id, sizeof(id), "%064x", i + 1);
             if (round == 0)
                 actors[i] = store_open(f.store, SLICE("k"), slice_str(id), SLICE(""));
             f.db = store_find(f.store, actors[i]);
@@ -176,9 +176,9 @@ TEST(a_damaged_file_is_an_error_and_nothing_else)
     char path[200];
 
     fixture_init(&f);
-    snprintf(path, sizeof path, "%s/chat-Room", f.dir);
+    snprintf(path, sizeof(path), "%s/chat-Room", f.dir);
     mkdir(path, 0700);
-    snprintf(path, sizeof path, "%s/" FILE_A, f.dir);
+    snprintf(path, sizeof(path), "%s/" FILE_A, f.dir);
     FILE *file = fopen(path, "w");
     for (int i = 0; i < 9000; i++)
         fputc(i % 251, file);
@@ -209,14 +209,14 @@ TEST(a_full_database_refuses_a_write_and_keeps_the_others)
     fixture_init(&f);
     f.options.db_max = 64 * 4096;
     reopen(&f);
-    memset(value, 'x', sizeof value);
-    value[sizeof value - 1] = '\0';
+    memset(value, 'x', sizeof(value));
+    value[sizeof(value) - 1] = '\0';
     put(&f, "first", "1");
     int r = 0;
     for (int i = 0; i < 200 && r == 0; i++) {
         char key[10];
 
-        snprintf(key, sizeof key, "k%d", i);
+        snprintf(key, sizeof(key), "k%d", i);
         r = put(&f, key, value);
     }
     assert_int_equal(r, -ERR_STORE_FULL);
