@@ -118,6 +118,7 @@ export async function hold(talk, server, { single = false, tls = false } = {}) {
 
     try {
         for (const step of talk.steps) {
+            if (step.verb === 'alone') continue;
             if (step.verb === 'use') {
                 name = step.name;
                 continue;

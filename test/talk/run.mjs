@@ -52,10 +52,10 @@ function start({ args: [name, ...args], lines }, tls) {
     return Holdfast.serve(['serve', '--config', configure(folder, name, lines, tls), ...args]);
 }
 
-/** The server of a conversation; one that sends signals has its own, each time. */
+/** The server of a conversation; one that is alone has its own, each time. */
 function serverFor({ app, name, steps }, way) {
     const { tls } = waysOf[way];
-    const key = JSON.stringify([app, tls, ...(steps.some(({ verb }) => verb === 'signal') ? [name, way] : [])]);
+    const key = JSON.stringify([app, tls, ...(steps.some(({ verb }) => verb === 'alone') ? [name, way] : [])]);
 
     if (!servers.has(key)) servers.set(key, start(app, tls));
     return servers.get(key);

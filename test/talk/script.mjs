@@ -62,6 +62,7 @@ const VERBS = [
     [/^@ on (\w+)$/, ([, name]) => ({ verb: 'use', name })],
     [/^@ websocket (\S+)(?: (.+))?$/, ([, path, extensions]) => ({ verb: 'upgrade', path, extensions })],
     [/^@ (fin|reset|pause|resume)$/, ([, how]) => ({ verb: how })],
+    [/^@ alone$/, () => ({ verb: 'alone' })],
     [/^@ signal (SIG\w+)$/, ([, signal]) => ({ verb: 'signal', signal })],
 ];
 
