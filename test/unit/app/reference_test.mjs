@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
+
+const at = (path) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
 const SECTIONS = {
   'The gateway': '', '`listen`': 'listen', '`limits`': 'limits', '`websocket`': 'websocket', '`egress`': 'egress', '`store`': 'store',
@@ -20,7 +23,7 @@ function readReference() {
   const words = new Map();
   let section;
 
-  for (const line of readFileSync('docs/configuration.md', 'utf8').split('\n')) {
+  for (const line of readFileSync(at('docs/configuration.md'), 'utf8').split('\n')) {
     const heading = line.match(/^#+ (.*)/)?.[1];
 
     if (heading !== undefined) section = SECTIONS[heading];
@@ -57,7 +60,7 @@ const kind = (path) => (path in FILES ? 'file' : path === '/x' ? 'folder' : '');
 
 globalThis.native = { config: { cwd: () => '/x', kind, read: (path) => FILES[path], list: () => [], bytes: () => undefined, variable: () => undefined } };
 const contents = "export { Table } from './config_table.js'; export { hooks } from './config.js';";
-const { outputFiles: [script] } = buildSync({ stdin: { contents, resolveDir: 'src/api' }, bundle: true, write: false, format: 'esm', mainFields: ['module', 'main'] });
+const { outputFiles: [script] } = buildSync({ stdin: { contents, resolveDir: at('src/api') }, bundle: true, write: false, format: 'esm', mainFields: ['module', 'main'] });
 const { Table, hooks } = await import(`data:text/javascript;base64,${Buffer.from(script.contents).toString('base64')}`);
 const asked = new Set();
 
