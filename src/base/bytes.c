@@ -143,6 +143,16 @@ int slice_u64(struct slice s, uint64_t max, uint64_t *ret)
     return 0;
 }
 
+struct slice slice_digits(uint64_t number, char room[SLICE_DIGITS])
+{
+    char *p = room + SLICE_DIGITS;
+
+    do
+        *--p = (char)('0' + number % 10);
+    while (number /= 10);
+    return slice_make(p, (size_t)(room + SLICE_DIGITS - p));
+}
+
 char *slice_dup(struct slice s)
 {
     char *p = mem_new(s.n + 1);
@@ -211,28 +221,33 @@ int buf_add_byte(struct buf *b, uint8_t c)
     return buf_add(b, slice_make(&c, 1));
 }
 
+/* vsnprintf ends with a NUL, which needs room but is not kept. */
+static int print(struct buf *b, const char *fmt, va_list ap)
+{
+    const int n = vsnprintf(b->p ? (char *)b->p + b->n : NULL, b->cap - b->n, fmt, ap);
+
+    assert(n >= 0);
+    return n;
+}
+
 int buf_addf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
-    uint8_t *p;
-    int n;
+    size_t n;
 
     va_start(ap, fmt);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = (size_t)print(b, fmt, ap);
     va_end(ap);
-    assert(n >= 0);
-    /* vsnprintf ends with a NUL, which needs room but is not kept. */
-    if ((size_t)n > b->max || b->n > b->max - (size_t)n)
+    if (n > b->max || b->n > b->max - n)
         return -ERR_TOO_LARGE;
-    if (b->n + (size_t)n + 1 > b->cap) {
-        b->cap = MAX(b->cap * 2, b->n + (size_t)n + 1);
+    if (b->n + n + 1 > b->cap) {
+        b->cap = MAX(b->cap * 2, b->n + n + 1);
         b->p = mem_grow(b->p, b->cap);
+        va_start(ap, fmt);
+        (void)print(b, fmt, ap);
+        va_end(ap);
     }
-    p = b->p + b->n;
-    va_start(ap, fmt);
-    (void)vsnprintf((char *)p, (size_t)n + 1, fmt, ap);
-    va_end(ap);
-    b->n += (size_t)n;
+    b->n += n;
     return 0;
 }
 

@@ -87,6 +87,9 @@ bool slice_split(struct slice *s, uint8_t sep, struct slice *ret_part);
 struct slice slice_take(struct slice *s, size_t n);
 /* The whole slice as an unsigned decimal number. -ERR_SYNTAX: empty, not digits, or over max. */
 int slice_u64(struct slice s, uint64_t max, uint64_t *ret);
+/* The number in decimal digits, written to the end of room. */
+enum { SLICE_DIGITS = 20 };
+struct slice slice_digits(uint64_t number, char room[SLICE_DIGITS]);
 /* A NUL-terminated copy; the caller frees it with mem_free. */
 char *slice_dup(struct slice s);
 

@@ -103,11 +103,23 @@ void exchange_park(struct exchange *x)
         return;
     mem_free(x->kept);
     x->kept = NULL;
+    mem_free(x->connection->peer);
+    x->connection->peer = NULL;
 }
 
 struct stream *exchange_stream(const struct exchange *x)
 {
     return x->connection->stream;
+}
+
+struct slice exchange_peer(const struct exchange *x)
+{
+    struct connection *c = x->connection;
+    char room[64];
+
+    if (!c->peer)
+        c->peer = slice_dup(stream_peer(c->stream, room, NULL));
+    return slice_str(c->peer);
 }
 
 void exchange_attach(struct exchange *x, const struct exchange_ops *ops, void *arg)

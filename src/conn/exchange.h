@@ -64,8 +64,11 @@ const struct slice *exchange_find(const struct exchange *x, struct slice name);
  * wants an account of it, http1_server_ops.over). exchange_request(), _find() and _upgrade() must
  * not be used any more. */
 void exchange_park(struct exchange *x);
-/* Borrowed, for stream_peer(). */
+/* Borrowed. */
 struct stream *exchange_stream(const struct exchange *x);
+/* The address of the connection's other end as stream_peer() says it, empty when it has none;
+ * borrowed until the exchange is over or parked. */
+struct slice exchange_peer(const struct exchange *x);
 
 /* What became of it, for http1_server_ops.over(). */
 struct exchange_account {

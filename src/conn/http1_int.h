@@ -46,6 +46,7 @@ struct connection {
     struct stream *stream;     /* NULL: doomed, or a websocket's now */
     struct exchange *exchange; /* in EXCHANGE */
     struct http1_decoder decoder;
+    char *peer;      /* exchange_peer(), once somebody asked */
     struct buf kept; /* bytes read and not yet decoded: from kept_at on */
     size_t kept_at;
     struct slice *decoding; /* what is left of the input while it is decoded, else NULL */

@@ -92,6 +92,7 @@ static void reap(void *arg)
     struct connection *c = arg;
 
     buf_done(&c->kept);
+    mem_free(c->peer);
     mem_free(c);
 }
 

@@ -65,11 +65,10 @@ static struct slice field(const struct exchange *x, struct slice name)
     return value ? *value : SLICE_NONE;
 }
 
-static struct slice client_of(const struct access *a, const struct exchange *x, char address[64],
+static struct slice client_of(const struct access *a, const struct exchange *x,
                               char text[CLIENT_TEXT])
 {
-    return client_find(&a->edge->trusted, stream_peer(exchange_stream(x), address, NULL),
-                       exchange_request(x), text);
+    return client_find(&a->edge->trusted, exchange_peer(x), exchange_request(x), text);
 }
 
 static struct slice app_of(const struct access *a, const struct exchange *x)
@@ -98,10 +97,10 @@ void access_request(struct access *a, const struct exchange *x)
 {
     const struct exchange_request *rq = exchange_request(x);
     const struct exchange_account done = exchange_account(x);
-    char address[64], text[CLIENT_TEXT];
+    char text[CLIENT_TEXT];
     struct log_field fields[12] = {
         F_TEXT("app", app_of(a, x)),
-        F_TEXT("client", client_of(a, x, address, text)),
+        F_TEXT("client", client_of(a, x, text)),
         F_TEXT("method", rq->method),
         F_TEXT("target", rq->target),
         F_UINT("status", done.status ? done.status : CLIENT_LEFT),
@@ -131,8 +130,8 @@ void access_refused(struct access *a, const struct stream *s, int err)
 
 static struct visit *visit_new(const struct access *a, const struct exchange *x)
 {
-    char address[64], text[CLIENT_TEXT];
-    const struct slice texts[] = {client_of(a, x, address, text), exchange_request(x)->target,
+    char text[CLIENT_TEXT];
+    const struct slice texts[] = {client_of(a, x, text), exchange_request(x)->target,
                                   field(x, SLICE("Referer")), field(x, SLICE("User-Agent"))};
     struct visit *v;
     size_t n = 0;

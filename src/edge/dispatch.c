@@ -53,7 +53,6 @@ static void on_request(void *arg, struct exchange *x)
     struct edge *e = li->edge;
     const struct exchange_request *rq = exchange_request(x);
     int index;
-    char address[64];
     struct app *a;
 
     if (li->door == EDGE_CONTROL) {
@@ -73,7 +72,7 @@ static void on_request(void *arg, struct exchange *x)
     if (a->settings->config.dev && pages_dev(a, x))
         e->stats.requests_other++;
     else
-        dispatch_request(a, rq, reply_to_client(x), stream_peer(exchange_stream(x), address, NULL));
+        dispatch_request(a, rq, reply_to_client(x), exchange_peer(x));
 }
 
 static void on_over(void *arg, const struct exchange *x)

@@ -113,11 +113,10 @@ void handoff_open(struct app *a, const struct ipc_handoff *m, struct reply take_
     struct exchange *x = reply_client(take_reply);
     struct exchange_field fields[HANDOFF_FIELDS];
     struct exchange_request rq;
-    char address[64];
     const struct origin_handoff h = {
         .route = m->backend,
         .request = &rq,
-        .peer = x ? stream_peer(exchange_stream(x), address, NULL) : SLICE_NONE,
+        .peer = x ? exchange_peer(x) : SLICE_NONE,
         .how = m->kind == IPC_HANDOFF_FANOUT ? ORIGIN_FANOUT : ORIGIN_WEBSOCKET,
     };
 

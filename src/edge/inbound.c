@@ -17,6 +17,8 @@
 
 enum {
     HEAD_MAX = 512 << 10, /* more than http1_options lets through */
+    CF_MAX = 1 << 10,     /* bytes of request.cf */
+    USUAL_TEXT = 1 << 10, /* bytes that most heads, and cf, have room in */
     CREDIT_STEP = IPC_BODY_WINDOW / 4,
 };
 
@@ -153,7 +155,7 @@ static void put_head(struct buf *b, const struct exchange_request *rq, struct sl
     put_url(b, rq);
     (void)buf_add_byte(b, '\n');
     if (peer.n)
-        (void)buf_addf(b, "CF-Connecting-IP: %.*s\n", SLICE_FMT(peer));
+        (void)fields_put(b, SLICE("CF-Connecting-IP"), peer);
     for (size_t i = 0; i < rq->n_fields; i++) {
         if (outside && slice_eq_nocase(rq->fields[i].name, SLICE("CF-Connecting-IP")))
             continue;
@@ -168,30 +170,33 @@ static void put_cf(struct buf *b, const struct exchange_request *rq, struct slic
     if (rq->tls_version)
         (void)buf_addf(b, ",\"tlsVersion\":\"%s\",\"tlsCipher\":\"%s\"", rq->tls_version,
                        rq->tls_cipher);
-    (void)buf_addf(b, ",\"httpProtocol\":\"HTTP/1.%u\",\"colo\":\"LOCAL\"}", rq->minor);
+    (void)buf_add(b, rq->minor ? SLICE(",\"httpProtocol\":\"HTTP/1.1\",\"colo\":\"LOCAL\"}")
+                               : SLICE(",\"httpProtocol\":\"HTTP/1.0\",\"colo\":\"LOCAL\"}"));
 }
 
 static struct blob *request_frame(const struct inbound *in, const struct exchange_request *rq,
                                   struct slice peer)
 {
-    struct buf head, cf, frame;
+    struct buf text, frame;
     struct blob *b = NULL;
+    size_t n;
 
-    buf_init(&head, HEAD_MAX);
-    buf_init(&cf, 1024);
-    buf_init(&frame, HEAD_MAX + 4096);
-    put_head(&head, rq, peer, reply_client(in->reply) != NULL);
-    put_cf(&cf, rq, peer);
+    buf_init(&text, HEAD_MAX + CF_MAX);
+    buf_init(&frame, HEAD_MAX + CF_MAX + 4096);
+    (void)buf_reserve(&text, USUAL_TEXT);
+    put_head(&text, rq, peer, reply_client(in->reply) != NULL);
+    n = text.n;
+    put_cf(&text, rq, peer);
+    (void)buf_reserve(&frame, text.n + 64);
     if (ipc_put_request(&frame, in->slot.id, 0,
                         &(struct ipc_request){.seq = in->seq,
                                               .hold = in->hold,
                                               .body = (uint8_t)rq->body,
                                               .length = rq->length,
-                                              .cf = buf_slice(&cf),
-                                              .head = buf_slice(&head)}) == 0)
+                                              .cf = slice_sub(buf_slice(&text), n, SIZE_MAX),
+                                              .head = slice_sub(buf_slice(&text), 0, n)}) == 0)
         b = blob_copy(buf_slice(&frame));
-    buf_done(&head);
-    buf_done(&cf);
+    buf_done(&text);
     buf_done(&frame);
     return b;
 }

@@ -291,10 +291,8 @@ static bool is_same_origin(const struct exchange *x)
 /* A page of another site must not reach these through its visitor's browser. */
 static bool is_own_page(const struct exchange *x)
 {
-    char address[64];
-
-    return is_loopback(stream_peer(exchange_stream(x), address, NULL)) &&
-           is_own_host(exchange_request(x)->host) && is_same_origin(x);
+    return is_loopback(exchange_peer(x)) && is_own_host(exchange_request(x)->host) &&
+           is_same_origin(x);
 }
 
 static void put_worker(struct buf *b, const struct edge *e, const struct fleet_view *v)

@@ -69,7 +69,7 @@ static void tell(struct edge *e, struct fact what, struct slice text)
 void statistics_conn(struct edge *e, uint64_t seat, const struct exchange *x, bool is_ws)
 {
     struct fact f = {.kind = FACT_CONN, .is_ws = is_ws};
-    char address[64], text[CLIENT_TEXT];
+    char text[CLIENT_TEXT];
     struct slice peer = SLICE_NONE;
 
     if (!e->statistics || e->statistics->no_conns)
@@ -77,7 +77,7 @@ void statistics_conn(struct edge *e, uint64_t seat, const struct exchange *x, bo
     if (x) {
         const struct exchange_request *rq = exchange_request(x);
 
-        peer = client_find(&e->trusted, stream_peer(exchange_stream(x), address, NULL), rq, text);
+        peer = client_find(&e->trusted, exchange_peer(x), rq, text);
         f.is_tls = rq->tls_version != NULL;
     }
     roster_name(seat, f.id);

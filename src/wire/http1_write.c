@@ -136,10 +136,9 @@ int http1_put_field(struct buf *out, struct slice name, struct slice value)
 
 int http1_put_number(struct buf *out, struct slice name, uint64_t value)
 {
-    char text[24];
-    const int n = snprintf(text, sizeof(text), "%" PRIu64, value);
+    char room[SLICE_DIGITS];
 
-    return http1_put_field(out, name, slice_make(text, (size_t)n));
+    return http1_put_field(out, name, slice_digits(value, room));
 }
 
 int http1_put_end(struct buf *out)

@@ -28,6 +28,15 @@ TEST(slice_u64_accepts_up_to_its_maximum)
     assert_int_equal(slice_u64(SLICE("9"), 3, &v), -ERR_SYNTAX);
 }
 
+TEST(slice_digits_writes_all_numbers)
+{
+    char room[SLICE_DIGITS];
+
+    assert_true(slice_eq(slice_digits(0, room), SLICE("0")));
+    assert_true(slice_eq(slice_digits(1090, room), SLICE("1090")));
+    assert_true(slice_eq(slice_digits(UINT64_MAX, room), SLICE("18446744073709551615")));
+}
+
 TEST(buf_refuses_what_passes_its_maximum_and_stays_as_it_was)
 {
     struct buf b;
@@ -69,6 +78,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slice_split_gives_every_part_and_then_ends),
         cmocka_unit_test(slice_u64_accepts_up_to_its_maximum),
+        cmocka_unit_test(slice_digits_writes_all_numbers),
         cmocka_unit_test(buf_refuses_what_passes_its_maximum_and_stays_as_it_was),
         cmocka_unit_test(outq_leaves_in_order_and_is_bounded),
     };
