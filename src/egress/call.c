@@ -1,8 +1,5 @@
 /*
- * One fetch: hops from URL to URL until a response is the answer.
- *
- * Redirects are followed here and not by libcurl, because every hop must pass the rules, lose the
- * secrets that were meant for another origin, and be reported.
+ * One fetch: hops from URL to URL (redirect.c) until a response is the answer.
  *
  * libcurl calls back while it runs, and must not be called from there. So the verbs only note what
  * is to be done and work() does it, in the deferred phase.
@@ -17,15 +14,9 @@
 #include "wire/http1.h"
 #include "wire/ipc.h"
 
-static const char *terminated(struct buf *text)
-{
-    (void)buf_add_byte(text, 0);
-    return (const char *)text->p;
-}
-
 /* --- the end --- */
 
-static void detach(struct egress_call *c)
+void egress__detach(struct egress_call *c)
 {
     timer_del(c->egress->loop, &c->head_timer);
     if (c->easy) {
@@ -365,23 +356,11 @@ curl_socket_t egress__call_socket(void *arg, curlsocktype purpose, struct curl_s
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static char *part_of(const struct egress_call *c, CURLUPart part, unsigned flags)
-{
-    char *s = NULL;
-
-    return curl_url_get(c->url, part, &s, flags) == CURLUE_OK ? s : NULL;
-}
-
-static void free_part(char **s)
-{
-    curl_free(*s);
-}
-
 /* The rules, before the name is looked up. */
 static bool is_host_allowed(struct egress_call *c)
 {
-    CLEANUP(free_part) char *host = part_of(c, CURLUPART_HOST, 0);
-    CLEANUP(free_part) char *port = part_of(c, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    CLEANUP(egress__part_free) char *host = egress__part(c, CURLUPART_HOST, 0);
+    CLEANUP(egress__part_free) char *port = egress__part(c, CURLUPART_PORT, CURLU_DEFAULT_PORT);
     enum egress_verdict verdict;
     uint64_t n = 0;
 
@@ -407,7 +386,7 @@ static void add_line(struct egress_call *c, struct slice line)
         (void)buf_addf(&text, "%.*s;", (int)name, (const char *)line.p);
     else
         (void)buf_add(&text, line);
-    c->lines = curl_slist_append(c->lines, terminated(&text));
+    c->lines = curl_slist_append(c->lines, egress__text(&text));
 }
 
 static void add_lines(struct egress_call *c)
@@ -447,9 +426,9 @@ static void set_body(struct egress_call *c)
 /* The service's scheme and address, the request's own host and path. */
 static void set_service(struct egress_call *c, const char *url)
 {
-    CLEANUP(free_part) char *scheme = NULL;
-    CLEANUP(free_part) char *host = NULL;
-    CLEANUP(free_part) char *port = NULL;
+    CLEANUP(egress__part_free) char *scheme = NULL;
+    CLEANUP(egress__part_free) char *host = NULL;
+    CLEANUP(egress__part_free) char *port = NULL;
     CLEANUP(buf_done) struct buf text = {.max = SIZE_MAX};
     CURLU *service = curl_url();
 
@@ -458,10 +437,10 @@ static void set_service(struct egress_call *c, const char *url)
         curl_url_get(service, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
         curl_url_get(service, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
         (void)buf_addf(&text, "%s%s", scheme, strstr(url, "://"));
-        (void)curl_easy_setopt(c->easy, CURLOPT_URL, terminated(&text));
+        (void)curl_easy_setopt(c->easy, CURLOPT_URL, egress__text(&text));
         buf_clear(&text);
         (void)buf_addf(&text, "::%s:%s", host, port);
-        c->connect_to = curl_slist_append(NULL, terminated(&text));
+        c->connect_to = curl_slist_append(NULL, egress__text(&text));
         (void)curl_easy_setopt(c->easy, CURLOPT_CONNECT_TO, c->connect_to);
     }
     curl_url_cleanup(service);
@@ -469,7 +448,7 @@ static void set_service(struct egress_call *c, const char *url)
 
 static void set_target(struct egress_call *c)
 {
-    CLEANUP(free_part) char *url = part_of(c, CURLUPART_URL, 0);
+    CLEANUP(egress__part_free) char *url = egress__part(c, CURLUPART_URL, 0);
 
     if (c->service && url)
         set_service(c, url);
@@ -499,7 +478,7 @@ static void set_transfer(struct egress_call *c)
 
 static void fail_denied(struct egress_call *c)
 {
-    CLEANUP(free_part) char *host = part_of(c, CURLUPART_HOST, 0);
+    CLEANUP(egress__part_free) char *host = egress__part(c, CURLUPART_HOST, 0);
     char text[300];
     const int n =
         snprintf(text, sizeof(text), "egress rules of the configuration do not permit %.200s:%u",
@@ -508,9 +487,9 @@ static void fail_denied(struct egress_call *c)
     egress__fail(c, -ERR_EGRESS_DENIED, slice_make(text, (size_t)n));
 }
 
-static void begin_hop(struct egress_call *c)
+void egress__hop(struct egress_call *c)
 {
-    detach(c);
+    egress__detach(c);
     if (!is_host_allowed(c)) {
         fail_denied(c);
         return;
@@ -530,121 +509,6 @@ static void begin_hop(struct egress_call *c)
         return;
     }
     start_waiting_for_head(c);
-}
-
-/* --- redirects (Fetch standard, HTTP-redirect fetch) --- */
-
-static bool is_same_origin(const struct egress_call *c, CURLU *other)
-{
-    static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
-
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        CLEANUP(free_part) char *mine = part_of(c, parts[i], CURLU_DEFAULT_PORT);
-        CLEANUP(free_part) char *theirs = NULL;
-
-        (void)curl_url_get(other, parts[i], &theirs, CURLU_DEFAULT_PORT);
-        if (!slice_eq_nocase(slice_str(mine), slice_str(theirs)))
-            return false;
-    }
-    return true;
-}
-
-static bool is_name_in(struct slice line, const char *const *names)
-{
-    const struct slice name = slice_sub(line, 0, (size_t)slice_find(line, ':'));
-
-    for (; *names; names++)
-        if (slice_eq_nocase(name, slice_str(*names)))
-            return true;
-    return false;
-}
-
-static void drop_fields(struct egress_call *c, const char *const *names)
-{
-    struct buf kept = {.max = c->fields.max};
-    struct slice rest = buf_slice(&c->fields), line;
-
-    while (slice_split(&rest, '\n', &line))
-        if (!is_name_in(line, names)) {
-            (void)buf_add(&kept, line);
-            (void)buf_add_byte(&kept, '\n');
-        }
-    buf_done(&c->fields);
-    c->fields = kept;
-}
-
-static void set_method_get(struct egress_call *c)
-{
-    static const char *const about_body[] = {"content-encoding", "content-language",
-                                             "content-location", "content-type", NULL};
-
-    mem_free(c->method);
-    c->method = slice_dup(SLICE("GET"));
-    c->is_unwanted = c->body != IPC_BODY_NONE;
-    c->body = IPC_BODY_NONE;
-    drop_fields(c, about_body);
-}
-
-static bool becomes_get(const struct egress_call *c)
-{
-    if (c->status == 303)
-        return strcmp(c->method, "GET") != 0 && strcmp(c->method, "HEAD") != 0;
-    return (c->status == 301 || c->status == 302) && !strcmp(c->method, "POST");
-}
-
-/* NULL when it leads nowhere that HTTP can go. */
-static CURLU *next_url(struct egress_call *c)
-{
-    CURLU *next = curl_url_dup(c->url);
-    CLEANUP(free_part) char *scheme = NULL;
-
-    if (next &&
-        curl_url_set(next, CURLUPART_URL, terminated(&c->location), CURLU_URLENCODE) == CURLUE_OK &&
-        curl_url_get(next, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        (!strcmp(scheme, "http") || !strcmp(scheme, "https")))
-        return next;
-    curl_url_cleanup(next);
-    return NULL;
-}
-
-static void drop_private_parts(CURLU *url)
-{
-    (void)curl_url_set(url, CURLUPART_USER, NULL, 0);
-    (void)curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
-    (void)curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-}
-
-void egress__follow(struct egress_call *c)
-{
-    static const char *const secrets[] = {"authorization", "cookie", "proxy-authorization", NULL};
-    CURLU *next = NULL;
-
-    detach(c);
-    if (++c->hops > c->egress->limits.redirects) {
-        egress__fail(c, -ERR_REDIRECT, SLICE("too many redirects"));
-        return;
-    }
-    if (becomes_get(c))
-        set_method_get(c);
-    if (c->body != IPC_BODY_NONE && c->dropped) {
-        egress__fail(
-            c, -ERR_REDIRECT,
-            SLICE(
-                "a redirect asks to send the request's body again, which is too long to be kept"));
-        return;
-    }
-    if (!(next = next_url(c))) {
-        egress__fail(c, -ERR_REDIRECT,
-                     SLICE("a redirect leads to a URL that is not http or https"));
-        return;
-    }
-    drop_private_parts(next);
-    egress__post(c); /* for a body that is not wanted any more */
-    if (!is_same_origin(c, next))
-        drop_fields(c, secrets);
-    curl_url_cleanup(c->url);
-    c->url = next;
-    begin_hop(c);
 }
 
 /* --- the end of a transfer --- */
@@ -734,7 +598,7 @@ static void work(void *arg)
     else if (c->state != CALL_OVER && c->is_late)
         egress__fail(c, -ERR_ORIGIN_TIMEOUT, SLICE_NONE);
     else if (c->state == CALL_NEW)
-        begin_hop(c);
+        egress__hop(c);
     else if (c->state == CALL_SKIP && c->shake)
         egress__follow(c);
     else if (c->state != CALL_OVER)
@@ -742,7 +606,7 @@ static void work(void *arg)
     egress__collect(c->egress);
     if (c->state == CALL_OVER && !c->is_reaped) {
         c->is_reaped = true;
-        detach(c);
+        egress__detach(c);
         loop_defer(c->egress->loop, LOOP_REAP, reap, c);
     }
 }
@@ -790,7 +654,7 @@ static int read_field(struct egress_call *c, struct slice line)
 static int read_url(struct egress_call *c, struct slice url)
 {
     CLEANUP(buf_done) struct buf text = {.max = 1 << 16};
-    CLEANUP(free_part) char *scheme = NULL;
+    CLEANUP(egress__part_free) char *scheme = NULL;
 
     if (slice_find(url, 0) >= 0)
         return -ERR_FETCH;
@@ -799,11 +663,11 @@ static int read_url(struct egress_call *c, struct slice url)
         url = slice_sub(url, 2, url.n);
     }
     if (buf_add(&text, url) < 0 || !(c->url = curl_url()) ||
-        curl_url_set(c->url, CURLUPART_URL, terminated(&text), 0) != CURLUE_OK ||
+        curl_url_set(c->url, CURLUPART_URL, egress__text(&text), 0) != CURLUE_OK ||
         curl_url_get(c->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
         (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
         return -ERR_FETCH;
-    drop_private_parts(c->url);
+    egress__strip(c->url);
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* What the files of egress share: egress.c (libcurl on the loop), call.c (one fetch), dial.c (a
- * connection only), socket.c (the opening handshake of a WebSocket). */
+/* What the files of egress share: egress.c (libcurl on the loop), call.c (one fetch), redirect.c
+ * (its next hop), dial.c (a connection only), socket.c (the opening handshake of a WebSocket). */
 #ifndef EGRESS_EGRESS_INT_H
 #define EGRESS_EGRESS_INT_H
 
@@ -38,6 +38,8 @@ CURL *egress__easy(struct egress *e, struct egress_call *c);
 void egress__collect(struct egress *e);
 /* A call or a socket has gone: frees a closed egress with its last one. In the reap phase. */
 void egress__rest(struct egress *e);
+/* The library's certificates and the policy's. */
+CURLcode egress__tls(CURL *easy, void *ctx, void *arg_e);
 
 /*
  *   NEW ─► HEAD ─┬─► BODY ──► OVER
@@ -102,6 +104,11 @@ struct egress_call {
     char error[CURL_ERROR_SIZE];
 };
 
+/* --- call.c --- */
+
+/* A new call, which is counted and listed, and has nothing to do yet. */
+struct egress_call *egress__call_new(struct egress *e, const struct egress_ops *ops, void *arg);
+/* Its transfer has ended. */
 void egress__call_done(struct egress_call *c, CURLcode code);
 /* libcurl asks for a descriptor; CURL_SOCKET_BAD when the rules forbid the address. */
 curl_socket_t egress__call_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
@@ -118,8 +125,41 @@ int egress__head_field(struct egress_call *c, struct slice name, struct slice va
  * < 0: the call has failed. */
 int egress__head_end(struct egress_call *c, uint8_t body, uint64_t length,
                      struct transport *socket);
+/* Asks what c's URL and fields say now: the first hop, or the next one. */
+void egress__hop(struct egress_call *c);
+/* The transfer of the hop before is over. */
+void egress__detach(struct egress_call *c);
+
+/* --- redirect.c --- */
+
 /* Goes where a redirect leads. */
 void egress__follow(struct egress_call *c);
+/* Drops what no server is told: user, password, fragment. */
+void egress__strip(CURLU *url);
+
+/* --- texts for libcurl --- */
+
+/* With its NUL, good until the next verb of the buf. */
+static inline const char *egress__text(struct buf *text)
+{
+    (void)buf_add_byte(text, 0);
+    return (const char *)text->p;
+}
+
+/* A part of its URL, for CLEANUP(egress__part_free); NULL: it has none. */
+static inline char *egress__part(const struct egress_call *c, CURLUPart part, unsigned flags)
+{
+    char *s = NULL;
+
+    return curl_url_get(c->url, part, &s, flags) == CURLUE_OK ? s : NULL;
+}
+
+static inline void egress__part_free(char **s)
+{
+    curl_free(*s);
+}
+
+/* --- dial.c --- */
 
 /* Which socket, which TLS. */
 void egress__dial_set(struct egress_call *c);
@@ -129,13 +169,10 @@ bool egress__dial_is_allowed(struct egress_call *c);
 void egress__dialled(struct egress_call *c);
 void egress__dial_free(struct egress_call *c);
 
+/* --- socket.c --- */
+
 /* c's connection as a stream of ours. NULL: there is none. Of TLS libcurl's handle goes with it. */
 struct stream *egress__stream(struct egress_call *c);
-/* A new call, which is counted and listed, and has nothing to do yet. */
-struct egress_call *egress__call_new(struct egress *e, const struct egress_ops *ops, void *arg);
-/* The library's certificates and the policy's. */
-CURLcode egress__tls(CURL *easy, void *ctx, void *arg_e);
-
 /* c's easy handle is connected: says the opening handshake. Takes the handle. */
 void egress__shake(struct egress_call *c);
 /* New credit, or the call is over (frees it). */

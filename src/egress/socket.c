@@ -126,34 +126,24 @@ struct shake {
 static const struct http1_limits limits = {16 << 10, EGRESS__HEAD_MAX, HTTP1_FIELDS_MAX,
                                            UINT64_MAX};
 
-static void free_part(char **s)
-{
-    curl_free(*s);
-}
-
 static int put_target(struct egress_call *c, struct buf *out)
 {
-    CLEANUP(free_part) char *path = NULL;
-    CLEANUP(free_part) char *query = NULL;
+    CLEANUP(egress__part_free) char *path = egress__part(c, CURLUPART_PATH, 0);
+    CLEANUP(egress__part_free) char *query = egress__part(c, CURLUPART_QUERY, 0);
     CLEANUP(buf_done) struct buf target = {.max = 1 << 16};
-    int r;
+    const int r =
+        buf_addf(&target, "%s%s%s", path ? path : "/", query ? "?" : "", query ? query : "");
 
-    (void)curl_url_get(c->url, CURLUPART_PATH, &path, 0);
-    (void)curl_url_get(c->url, CURLUPART_QUERY, &query, 0);
-    r = buf_addf(&target, "%s%s%s", path ? path : "/", query ? "?" : "", query ? query : "");
     return r < 0 ? r : http1_put_request(out, SLICE("GET"), buf_slice(&target));
 }
 
 static int put_host(struct egress_call *c, struct buf *out)
 {
-    CLEANUP(free_part) char *host = NULL;
-    CLEANUP(free_part) char *port = NULL;
+    CLEANUP(egress__part_free) char *host = egress__part(c, CURLUPART_HOST, 0);
+    CLEANUP(egress__part_free) char *port = egress__part(c, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
     CLEANUP(buf_done) struct buf text = {.max = 1024};
-    int r;
+    const int r = buf_addf(&text, "%s%s%s", host ? host : "", port ? ":" : "", port ? port : "");
 
-    (void)curl_url_get(c->url, CURLUPART_HOST, &host, 0);
-    (void)curl_url_get(c->url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
-    r = buf_addf(&text, "%s%s%s", host ? host : "", port ? ":" : "", port ? port : "");
     return r < 0 ? r : http1_put_field(out, SLICE("Host"), buf_slice(&text));
 }
 
