@@ -414,7 +414,7 @@ static void condemn(struct tally *t, struct event *e)
     struct hold *h = hold_of(a, e);
 
     a->edge->stats.condemned++;
-    log_event(&a->edge->log, LOG_ERROR, "event.condemned", F_TEXT("app", app_name(a)),
+    log_event(&a->edge->log, LOG_ERROR, "events.condemned", F_TEXT("app", app_name(a)),
               F_NAME("event", ipc_name(e->type)), F_HEX("seq", e->seq), F_HEX("hold", e->id),
               F_TEXT("actor", h && h->actor ? actor_key(h->actor) : SLICE_NONE),
               F_UINT("suspect", e->tries), F_UINT("guilty", e->guilty));
@@ -527,7 +527,7 @@ static void log_tally(const struct tally *t)
 
     a->edge->stats.redelivered += t->again;
     if (t->again)
-        log_event(&a->edge->log, LOG_INFO, "events.redeliver", F_TEXT("app", app_name(a)),
+        log_event(&a->edge->log, LOG_INFO, "events.redelivered", F_TEXT("app", app_name(a)),
                   F_UINT("events", t->again));
     log_lost(a, t->lost, "sockets that ended with the worker");
 }

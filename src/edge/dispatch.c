@@ -41,7 +41,7 @@ static bool refuse_origin(struct app *a, struct exchange *x)
         browser_origin_is_allowed(a->settings->config.sockets.origins, *origin, rq->host))
         return false;
     a->edge->stats.origins_refused++;
-    log_event(&a->edge->log, LOG_INFO, "origin.refused", F_TEXT("app", app_name(a)),
+    log_event(&a->edge->log, LOG_INFO, "browser_origin.refused", F_TEXT("app", app_name(a)),
               F_TEXT("origin", *origin));
     exchange_fail(x, -ERR_WS_ORIGIN, SLICE_NONE);
     return true;

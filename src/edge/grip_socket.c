@@ -207,7 +207,7 @@ static void on_control_message(struct grip_socket *g, struct slice json)
     }
     if (r < 0) {
         e->stats.controls_bad++;
-        log_event(&e->log, LOG_INFO, "grip.control_bad", F_HEX("hold", hold_id(g->hold)),
+        log_event(&e->log, LOG_INFO, "control.unusable", F_HEX("hold", hold_id(g->hold)),
                   F_TEXT("why", slice_str(note.text)));
         return;
     }

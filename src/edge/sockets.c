@@ -130,7 +130,7 @@ int sockets_close(struct link *l, const struct ipc_frame *f, const struct ipc_ws
     if (r < 0 || !h)
         return r;
     if (hold_close(h, m->code, m->reason) == -ERR_SYNTAX) {
-        log_event(&l->app->edge->log, LOG_WARN, "hold.close_code", F_HEX("hold", hold_id(h)),
+        log_event(&l->app->edge->log, LOG_WARN, "close.refused", F_HEX("hold", hold_id(h)),
                   F_UINT("code", m->code), F_UINT("reason_bytes", m->reason.n));
         (void)hold_close(h, 1011, SLICE_NONE);
     }

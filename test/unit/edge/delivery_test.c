@@ -84,7 +84,7 @@ TEST(unacknowledged_events_go_to_the_next_worker_in_order)
     assert_int_equal(lab.seq, seq + 1);
     fake_ack(&two, seq, 2);
     assert_int_equal(lab.app->events.n, 0);
-    assert_true(lab_logged(&lab, "events.redeliver app=\"app\" events=1"));
+    assert_true(lab_logged(&lab, "events.redelivered app=\"app\" events=1"));
     peer_close(&client);
     fake_die(&lab, &two, 0, 0, 0);
 }
@@ -142,7 +142,7 @@ TEST(an_event_that_ended_two_workers_closes_its_own_socket)
                 "WS_OWNER Room/1 lobby\nWS_MESSAGE innocent\nWS_OWNER Room/1 lobby\n"
                 "WS_CLOSED 1011 lost a message of this socket ended the application repeatedly\n");
     assert_int_equal(peer_heard(&other).n, 0);
-    assert_true(lab_logged(&lab, "event.condemned"));
+    assert_true(lab_logged(&lab, "events.condemned"));
     peer_close(&client);
     peer_close(&other);
     fake_die(&lab, &three, 0, 0, 0);

@@ -97,7 +97,8 @@ TEST(pages_of_other_sites_may_not_open_websockets)
     say(GET_OF("code.test", "/", FROM("https://evil.test")));
     expect("HTTP/1.1 403 ", "pages of this origin may not connect\n");
     assert_int_equal(lab.edge->stats.origins_refused, 1);
-    assert_true(lab_logged(&lab, "origin.refused app=\"code\" origin=\"https://evil.test\""));
+    assert_true(
+        lab_logged(&lab, "browser_origin.refused app=\"code\" origin=\"https://evil.test\""));
     fake_expect(&lab, &worker, "");
     say(GET_OF("code.test", "/", FROM("https://site.test")));
     fake_expect(&lab, &worker, "REQUEST GET http://code.test/\n");
