@@ -32,13 +32,20 @@ static const struct aead {
     {NID_chacha20_poly1305, 32, NONCE},
 };
 
+/* A cipher that the system's policy forbids has no context; the handshake does not choose it. */
 bool tls_aeads_init(struct tls_aeads *a)
 {
     for (int i = 0; i < TLS_AEADS; i++) {
+        const EVP_CIPHER *cipher = EVP_get_cipherbynid(aeads[i].nid);
+
         a->ctx[i] = EVP_CIPHER_CTX_new();
-        if (!a->ctx[i] || EVP_CipherInit_ex(a->ctx[i], EVP_get_cipherbynid(aeads[i].nid), NULL,
-                                            NULL, NULL, 1) != 1)
+        if (!a->ctx[i])
             return false;
+        if (EVP_CipherInit_ex(a->ctx[i], cipher, NULL, NULL, NULL, 1) != 1) {
+            EVP_CIPHER_CTX_free(a->ctx[i]);
+            a->ctx[i] = NULL;
+            ERR_clear_error();
+        }
     }
     return true;
 }

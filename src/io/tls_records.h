@@ -26,7 +26,7 @@ enum {
 struct tls_aeads {
     EVP_CIPHER_CTX *ctx[TLS_AEADS];
 };
-bool tls_aeads_init(struct tls_aeads *a); /* false: the library has none */
+bool tls_aeads_init(struct tls_aeads *a); /* false: out of memory; tls_aeads_done() all the same */
 void tls_aeads_done(struct tls_aeads *a);
 
 struct tls_direction {
