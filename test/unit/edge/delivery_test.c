@@ -448,79 +448,6 @@ TEST(a_client_that_sends_too_fast_is_closed)
     fake_die(&lab, &one, 0, 0, 0);
 }
 
-/* Two clients whose sockets the worker has joined. */
-static void join_two(void)
-{
-    uint64_t a, b;
-
-    fake_serve(&lab, &one);
-    client_upgrade(&lab, &client, "/a");
-    fake_expect(&lab, &one, "REQUEST GET http://h/a\n");
-    a = lab.hold;
-    SAY(&one, response, lab.id, 0, .status = 101, .hold = a);
-    client_upgrade(&lab, &other, "/b");
-    fake_expect(&lab, &one, "REQUEST GET http://h/b\n");
-    b = lab.hold;
-    SAY(&one, response, lab.id, 0, .status = 101, .hold = b);
-    SAY(&one, ws_join, a, 0, .other = b);
-    peer_forget(&client);
-    peer_forget(&other);
-}
-
-TEST(joined_holds_speak_without_a_worker)
-{
-    join_two();
-    fake_die(&lab, &one, ERR_WORKER_CRASH, 0, 0);
-    client_text(&client, "to b");
-    peer_expect(&other, SLICE("\x81\x04to b"));
-    client_frame(&other, 2, SLICE("to a"));
-    peer_expect(&client, SLICE("\x82\x04to a"));
-    client_frame(&client, 8,
-                 SLICE("\x0b\xb8"
-                       "bye"));
-    assert_true(client_heard_close(&other, 3000));
-    assert_int_equal(peer_heard(&client).n, 0);
-    client_frame(&other, 8,
-                 SLICE("\x0b\xb9"
-                       "ciao"));
-    assert_true(client_heard_close(&client, 3001));
-    assert_int_equal(lab.edge->holds.used, 0);
-    peer_close(&client);
-    peer_close(&other);
-}
-
-TEST(joined_holds_that_close_at_the_same_time_both_get_an_answer)
-{
-    join_two();
-    client_frame(&client, 8, SLICE("\x0b\xb8"));
-    client_frame(&other, 8, SLICE("\x0b\xb9"));
-    assert_true(client_heard_close(&client, 3001));
-    assert_true(client_heard_close(&other, 3000));
-    assert_int_equal(lab.edge->holds.used, 0);
-    peer_close(&client);
-    peer_close(&other);
-    fake_die(&lab, &one, 0, 0, 0);
-}
-
-TEST(a_joined_hold_that_is_lost_takes_the_other_with_it)
-{
-    join_two();
-    client_cut(&client);
-    assert_true(other.has_ended || other.lost);
-    assert_int_equal(lab.edge->holds.used, 0);
-    peer_close(&client);
-    peer_close(&other);
-    fake_die(&lab, &one, 0, 0, 0);
-    join_two();
-    client_frame(&client, 8, SLICE("\x0b\xb8"));
-    client_cut(&client);
-    client_frame(&other, 8, SLICE("\x0b\xb8"));
-    assert_int_equal(lab.edge->holds.used, 0);
-    peer_close(&client);
-    peer_close(&other);
-    fake_die(&lab, &one, 0, 0, 0);
-}
-
 TEST(alarms_wake_the_worker_and_survive_it)
 {
     const int64_t wall = loop_wall(lab.loop);
@@ -589,9 +516,6 @@ int main(void)
         T(a_client_that_does_not_read_is_closed),
         T(or_it_misses_messages_and_is_told_so),
         T(a_client_that_sends_too_fast_is_closed),
-        T(joined_holds_speak_without_a_worker),
-        T(joined_holds_that_close_at_the_same_time_both_get_an_answer),
-        T(a_joined_hold_that_is_lost_takes_the_other_with_it),
         T(alarms_wake_the_worker_and_survive_it),
         T(an_idle_application_says_so_until_an_event_comes),
     };
