@@ -10,8 +10,8 @@
 // again: a connection that is cut ends the bench.
 //
 // Memory is private memory, less what was taken with a few connections; the kernel's is half of what its slabs grew by, because
-// the other half are the clients' sockets. The limit on open
-// files is one of a thread here (README.md: --threads), so Holdfast and the load get as many as the largest number needs.
+// the other half are the clients' sockets. The limit on open files is one of each thread, so Holdfast and the load have as many
+// as the largest number needs, for all numbers.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -72,6 +72,7 @@ async function open(server, kind, n, rooms) {
     const load = Load.start(server.url(KINDS[kind].path), {
         mode: KINDS[kind].mode,
         connections: n,
+        threads: Math.min(n, threads),
         rooms,
         sources: Math.ceil(n / SOURCE_MAX) + 1,
     });

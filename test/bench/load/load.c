@@ -27,8 +27,9 @@
  * publish: `end` counts deliveries that did not come within a second ("missed"). With --lossy 1
  * (echo, request, publish) a connection that the server closes is counted ("lost") instead of being an end.
  *
- * idle, once and each use as many threads as it takes, each with its own table of open files,
- * because the limit on them is one of a table. The others are one conversation, and of one thread.
+ * idle, once and each use as many threads as it takes (or --threads, if that is more), each with its
+ * own table of open files, because the limit on them is one of a table. The others are one
+ * conversation, and of one thread.
  *
  * With --sources N connections come from 127.0.0.1 to 127.0.0.N in turn: an address has no more
  * than some ten thousand free ports for one destination.
@@ -59,6 +60,7 @@
 
 enum { RESERVE = 64 }; /* descriptors of a hand that are no connections */
 
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
 struct load load = {
@@ -206,15 +208,14 @@ static int hands_needed(void)
     if (files.rlim_max <= RESERVE)
         die("%d open files are too few", (int)files.rlim_max);
     const int each = (int)MIN(files.rlim_max - RESERVE, 1 << 20);
-    const int count = (load.connections + each - 1) / each;
+    const int count = MAX(load.threads, (load.connections + each - 1) / each);
 
     if (count > HANDS_MAX)
         die("%d connections need more than %d threads: raise the limit on open files",
             load.connections, HANDS_MAX);
     if (count > 1 && load.mode != IDLE && load.mode != ONCE && load.mode != EACH)
-        die("%d connections need %d threads, because a process may open %d files; only --mode "
-            "idle, once and each have several",
-            load.connections, count, (int)files.rlim_max);
+        die("only --mode idle, once and each have several threads, and a thread may open %d files",
+            (int)files.rlim_max);
     return count;
 }
 
@@ -261,22 +262,17 @@ static int parse_int(const char *text, int min, int max)
 
 static void parse_options(int argc, char **argv)
 {
-    static const struct option options[] = {{"mode", required_argument, NULL, 'm'},
-                                            {"connections", required_argument, NULL, 'c'},
-                                            {"size", required_argument, NULL, 's'},
-                                            {"rooms", required_argument, NULL, 'r'},
-                                            {"seconds", required_argument, NULL, 't'},
-                                            {"warm", required_argument, NULL, 'w'},
-                                            {"settle", required_argument, NULL, 'q'},
-                                            {"json", required_argument, NULL, 'j'},
-                                            {"deflate", required_argument, NULL, 'z'},
-                                            {"sources", required_argument, NULL, 'a'},
-                                            {"publish", required_argument, NULL, 'p'},
-                                            {"lossy", required_argument, NULL, 'l'},
-                                            {0}};
+    static const struct option options[] = {
+        {"mode", required_argument, NULL, 'm'},    {"connections", required_argument, NULL, 'c'},
+        {"size", required_argument, NULL, 's'},    {"rooms", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 't'}, {"warm", required_argument, NULL, 'w'},
+        {"settle", required_argument, NULL, 'q'},  {"json", required_argument, NULL, 'j'},
+        {"deflate", required_argument, NULL, 'z'}, {"sources", required_argument, NULL, 'a'},
+        {"publish", required_argument, NULL, 'p'}, {"lossy", required_argument, NULL, 'l'},
+        {"threads", required_argument, NULL, 'n'}, {0}};
     int o;
 
-    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:j:z:a:p:l:", options, NULL)) != -1) {
+    while ((o = getopt_long(argc, argv, "m:c:s:r:t:w:q:j:z:a:p:l:n:", options, NULL)) != -1) {
         switch (o) {
         case 'm':
             load.mode = parse_mode(optarg);
@@ -311,6 +307,9 @@ static void parse_options(int argc, char **argv)
         case 'l':
             load.lossy = parse_int(optarg, 0, 1);
             break;
+        case 'n':
+            load.threads = parse_int(optarg, 1, HANDS_MAX);
+            break;
         case 'p':
             load.publish = parse_int(optarg, 1, 65535);
             break;
@@ -318,7 +317,8 @@ static void parse_options(int argc, char **argv)
             die("usage: load [--mode echo|request|broadcast|idle|once|each|publish]\n"
                 "            [--connections N] [--size BYTES] [--rooms N (a %%d in PATH)]\n"
                 "            [--seconds S] [--warm S] [--settle S] [--json 1] [--deflate 1]\n"
-                "            [--sources N] [--publish PORT] [--lossy 1] ws://ADDRESS:PORT/PATH");
+                "            [--sources N] [--publish PORT] [--lossy 1] [--threads N] "
+                "ws://ADDRESS:PORT/PATH");
         }
     }
     if (optind != argc - 1)

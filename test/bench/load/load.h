@@ -60,7 +60,7 @@ struct hand {
 extern struct load {
     /* from the command line */
     enum mode mode;
-    int connections, size, rooms, sources, json, deflate, publish, lossy;
+    int connections, size, rooms, sources, json, deflate, publish, lossy, threads;
     bool is_tls;  /* wss:// */
     bool is_http; /* responses (but in mode request, they stream), no WebSockets */
     double seconds, warm, settle;
