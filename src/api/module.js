@@ -95,11 +95,20 @@ function failed(error) {
   native.link.leave(true);
 }
 
+// A server of another kind, as errors of its first lines show it.
+const FOREIGN = /variable: (Bun|Deno)$|(WebSocketServer)\(/;
+
+function adviceFor({ message }) {
+  const [, runtime, ws] = FOREIGN.exec(message) ?? [];
+  if (runtime === undefined && ws === undefined) return '';
+  return `\n\nThis is a server for ${runtime ?? 'Node.js'}. It runs there as it is; \`holdfast serve --route '* localhost:PORT'\` stands in front of it (docs/grip.md).`;
+}
+
 function failureText(error) {
   if (!isError(error)) return `Uncaught ${inspect(error)} (thrown while the module was evaluated)`;
   const title = `Uncaught ${errorTitle(error)}`;
   const stack = stackText(error.stack);
-  if (stack !== '') return title + stack;
+  if (stack !== '') return title + stack + adviceFor(error);
   // A syntax error has no stack, but says its place.
   return error.sourceURL === SCRIPT ? `${title}\n    at ${lineText(error.line)}` : title;
 }

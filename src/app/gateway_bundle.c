@@ -324,7 +324,7 @@ static void fail(struct bundle *b, const struct err_note *note)
     b->done(b->arg, NULL, slice_str(line));
 }
 
-static void explain_node(const struct bundle *b, struct buf *text)
+static void explain_node(const struct bundle *b, struct slice err, struct buf *text)
 {
     if (!b->node.n)
         (void)buf_add(text, SLICE("holdfast: the modules of Node.js come with `compatibility_flags "
@@ -336,6 +336,11 @@ static void explain_node(const struct bundle *b, struct buf *text)
                        "Web's own interfaces, or a package that does (\"alias\" in the wrangler "
                        "file puts another one\n  in its place)\n",
                        SLICE_FMT(buf_slice(&b->node)));
+    if (slice_find_slice(err, SLICE("resolve \"http\"")) >= 0 ||
+        slice_find_slice(err, SLICE("resolve \"node:http\"")) >= 0)
+        (void)buf_add(
+            text, SLICE("  A server for Node.js runs there as it is; `holdfast serve --route '* "
+                        "localhost:PORT'` stands in front\n  of it (docs/grip.md)\n"));
 }
 
 /* esbuild's errors, and what they mean here where its own advice leads astray. */
@@ -346,7 +351,7 @@ static void explain(struct bundle *b, struct slice err)
     buf_init(&text, err.n + 4096);
     (void)buf_add(&text, err);
     if (slice_find_slice(err, SLICE("built into node")) >= 0)
-        explain_node(b, &text);
+        explain_node(b, err, &text);
     if (slice_find_slice(err, SLICE("resolve \"cloudflare:")) >= 0 ||
         slice_find_slice(err, SLICE("resolve \"fastly:")) >= 0)
         (void)buf_addf(&text, "holdfast: of the platform's modules there are:%.*s\n",

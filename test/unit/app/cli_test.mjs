@@ -75,6 +75,13 @@ test('applications with mail, workflows or TCP beside the rest are built', () =>
   assert.equal(run(at, 'build', 'app.js').status, 0);
 });
 
+test('a server of another kind is told where it runs', () => {
+  const at = folder({ 'node.js': 'require("http").createServer().listen(1);\n', 'bun.js': 'Bun.serve({ fetch() {} });\n' });
+
+  refuse(at, ['build', 'node.js'], "`holdfast serve --route '* localhost:PORT'` stands in front");
+  assert.match(run(at, 'dev', 'bun.js', '--port', '0').stderr, /at bun\.js:1:1\n\nThis is a server for Bun\. It runs there as it is; `holdfast serve --route/);
+});
+
 test('a package that is missing is to be installed', () => {
   const at = folder({ 'app.js': 'import x from "nosuch";\nexport default { fetch: x };\n' });
 
