@@ -69,7 +69,7 @@ export class AbortSignal extends EventTarget {
     const delay = Number(ms);
     if (!(delay >= 0 && delay <= Number.MAX_SAFE_INTEGER)) throw wrongArgument('timeout', 'AbortSignal', 1, 'integer');
     const signal = new AbortSignal(inside);
-    host.setTimeout(() => abortSignal(signal, new DOMException('The operation was aborted due to timeout', 'TimeoutError')), Math.trunc(delay));
+    host.deadline(() => abortSignal(signal, new DOMException('The operation was aborted due to timeout', 'TimeoutError')), Math.trunc(delay));
     return signal;
   }
 

@@ -51,7 +51,7 @@ export class MessagePort extends EventTarget {
 
   #receive(data) {
     this.#waiting.push(data);
-    if (this.#started) host.setTimeout(() => this.#deliver(), 0);
+    if (this.#started) host.later(() => this.#deliver(), 0);
   }
 
   #deliver() {
@@ -62,7 +62,7 @@ export class MessagePort extends EventTarget {
   start() {
     if (this.#started) return;
     this.#started = true;
-    for (let i = 0; i < this.#waiting.length; i++) host.setTimeout(() => this.#deliver(), 0);
+    for (let i = 0; i < this.#waiting.length; i++) host.later(() => this.#deliver(), 0);
   }
 
   close() {

@@ -4,6 +4,10 @@ export const host = {
   /** Calls fn once after ms milliseconds; returns an id for clearTimeout. */
   setTimeout: undefined,
   clearTimeout: undefined,
+  /** The same for the application: what asks is pending until then (context.js), and fn runs on its behalf. */
+  later: undefined,
+  /** On its behalf, but nobody is pending for it: a deadline of something else. */
+  deadline: undefined,
   /** Monotonic milliseconds since the process started. */
   now: () => 0,
   /** A line for the log that the runtime itself has to say. */

@@ -1,10 +1,12 @@
 // The end of things: a request that can never be answered, a process that has nothing to do, one that is told to finish, one
 // that is ended by a limit.
 import { log } from './console.js';
+import { quiet as isQuiet } from './context.js';
 import { host } from './host.js';
 import { endHung, hungExchanges } from './link.js';
 import { native } from './native.js';
 import { backtraceText } from './source_map.js';
+import { hasDeadlines } from './timers.js';
 
 const ERROR = 3;
 const HUNG_MS = 100; // nothing is pending for this long, although a request waits
@@ -34,11 +36,11 @@ export function rest(quiet) {
 function watch() {
   if (watching) return;
   const suspects = new Set(hungExchanges());
-  if (suspects.size === 0) return;
+  if (suspects.size === 0 || hasDeadlines()) return;
   watching = true;
   host.setTimeout(() => {
     watching = false;
-    endHung(hungExchanges().filter((exchange) => suspects.has(exchange)));
+    if (isQuiet()) endHung(hungExchanges().filter((exchange) => suspects.has(exchange)));
   }, HUNG_MS);
 }
 

@@ -91,7 +91,7 @@ class Scheduler {
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       let undo;
-      const timer = host.setTimeout(() => {
+      const timer = host.later(() => {
         undo?.();
         resolve();
       }, Number(ms));

@@ -19,6 +19,8 @@ class Timer {
     this.every = 0;
     /** null for timers of the runtime's own. */
     this.context = null;
+    /** Whether the context is pending until it fires. */
+    this.holds = false;
   }
 }
 
@@ -28,6 +30,10 @@ const heap = [];
 const byId = new Map();
 let lastId = 0;
 let wakeAt = Infinity;
+let deadlines = 0; // that wait
+
+/** Whether a deadline of the application's may still make something happen. */
+export const hasDeadlines = () => deadlines > 0;
 
 const before = (a, b) => a.due < b.due || (a.due === b.due && a.id < b.id);
 
@@ -85,11 +91,13 @@ function arm() {
 
 // --- setting and clearing -----------------------------------------------------------------------------------------------------------
 
-function add(fn, ms, every, context) {
+function add(fn, ms, every, context, holds = context !== null) {
   const timer = new Timer(++lastId, now() + ms, fn);
   timer.every = every;
   timer.context = context;
-  context?.hold();
+  timer.holds = holds;
+  if (holds) context.hold();
+  else if (context !== null) deadlines++;
   byId.set(timer.id, timer);
   insert(timer);
   arm();
@@ -99,7 +107,12 @@ function add(fn, ms, every, context) {
 function forget(timer) {
   byId.delete(timer.id);
   if (timer.at >= 0) remove(timer);
-  timer.context?.release();
+  over(timer);
+}
+
+function over({ context, holds }) {
+  if (holds) context.release();
+  else if (context !== null) deadlines--;
 }
 
 function clear(id) {
@@ -109,6 +122,8 @@ function clear(id) {
 
 /** The runtime's own timers: no context, pending for nobody. */
 host.setTimeout = (fn, ms) => add(fn, ms, 0, null);
+host.later = (fn, ms) => add(fn, ms, 0, current());
+host.deadline = (fn, ms) => add(fn, ms, 0, current(), false);
 host.clearTimeout = clear;
 host.now = now;
 
@@ -129,7 +144,7 @@ function fire(timer) {
   else byId.delete(timer.id);
   if (context === null) return guarded(fn);
   context.deliver(() => guarded(fn));
-  if (timer.every === 0) context.release();
+  if (timer.every === 0) over(timer);
 }
 
 // An interval that could not keep up starts again from now.

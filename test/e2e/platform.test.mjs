@@ -51,6 +51,10 @@ function howItEnds(url) {
     });
 }
 
+test('who waits for the scheduler or for a deadline does not hang', async () => {
+    assert.equal(await text('/patient'), 'waited');
+});
+
 test('what is no response gives 500 (34, 35)', async () => {
     for (const path of ['/undefined', '/string', '/throws', '/error-response', '/never']) {
         const { statusCode, body } = await get(path);

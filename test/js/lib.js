@@ -22,6 +22,7 @@ host.setTimeout = (fn, ms) => {
   timers.push({ id: nextTimer, at: host.now() + ms, fn });
   return nextTimer++;
 };
+host.later = host.deadline = (fn, ms) => host.setTimeout(fn, ms);
 host.clearTimeout = (id) => {
   const at = timers.findIndex((timer) => timer.id === id);
   if (at !== -1) timers.splice(at, 1);

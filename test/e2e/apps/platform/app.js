@@ -116,6 +116,13 @@ const routes = {
             return Response.json({ name: error.name, soon: performance.now() - started < 5_000 });
         }
     },
+    // Longer than what nothing can end may last, and each of them the only thing that is waited for.
+    'patient': async () => {
+        await scheduler.wait(300);
+        await scheduler.wait(10_000, { signal: AbortSignal.timeout(300) }).catch(() => {});
+        await new Promise((resolve) => { AbortSignal.timeout(300).onabort = resolve; });
+        return new Response('waited');
+    },
     // Names of the runtime's own scope.
     'private': () => Response.json({ native: typeof native, hooks: typeof hooks, api: typeof api, global: typeof globalObject }),
     'globals': () => Response.json(Object.keys(globalThis)),
