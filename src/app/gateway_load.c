@@ -113,7 +113,7 @@ static void fail(struct loading *ld)
 
 static void fail_note(struct loading *ld, const struct err_note *note)
 {
-    (void)buf_addf(&ld->text, "%s\n", note->text);
+    (void)buf_addf(&ld->text, "holdfast: %s\n", note->text);
     fail(ld);
 }
 
@@ -209,7 +209,7 @@ struct loading *load_open(struct loop *l, const struct paths *paths, const struc
     buf_init(&ld->text, TEXT_MAX);
     ld->reading = config_read(l, paths, options, on_config, ld, &note);
     if (!ld->reading) {
-        (void)buf_addf(&ld->text, "%s\n", note.text);
+        (void)buf_addf(&ld->text, "holdfast: %s\n", note.text);
         loop_defer(l, LOOP_DEFERRED, on_unstarted, ld);
     }
     return ld;
