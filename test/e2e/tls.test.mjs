@@ -40,6 +40,20 @@ function shown(port, servername) {
     });
 }
 
+/** Asks for / on a new connection; resolves with what came and the session to go on with. */
+function ask(port, options) {
+    return new Promise((resolve, reject) => {
+        const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2', 'http/1.1'], ...options });
+        const seen = { text: '', session: null };
+
+        socket.on('session', (session) => (seen.session = session));
+        socket.on('error', reject);
+        socket.setEncoding('utf8').on('data', (text) => (seen.text += text));
+        socket.on('end', () => resolve({ ...seen, reused: socket.isSessionReused(), alpn: socket.alpnProtocol, version: socket.getProtocol() }));
+        socket.write('GET / HTTP/1.1\r\nHost: one.test\r\nConnection: close\r\n\r\n');
+    });
+}
+
 test('dev --https makes a certificate that curl and WebSocket clients verify', async (t) => {
     const folder = scratch(t);
 
@@ -101,6 +115,39 @@ name = "app"
     server.signal('SIGHUP');
     await until('the log to say so', () => /tls\.unchanged.*one\.pem: expected a PEM certificate/.test(server.log));
     assert.equal(await shown(server.port, 'three.test'), 'three.test');
+});
+
+test('a session resumes at any edge, and when the certificates were read again', async (t) => {
+    const folder = scratch(t);
+
+    writeAll(folder, {
+        'app.js': APP,
+        'holdfast.toml': `threads = 3
+[[listen]]
+port = 0
+tls = { certificates = [{ cert = "one.pem", key = "one.key" }] }
+[[app]]
+path = "app.js"
+name = "app"
+`,
+    });
+    certificate(folder, 'one', 'one.test');
+    const server = await Holdfast.serve(['serve', '--config', join(folder, 'holdfast.toml')]);
+
+    t.after(() => server.stop());
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+        let { session, ...first } = await ask(server.port, { maxVersion });
+
+        assert.deepEqual([first.reused, first.alpn, first.version], [false, 'http/1.1', maxVersion]);
+        for (let i = 0; i < 8; i++) {
+            if (i === 4) server.signal('SIGHUP');
+            const next = await ask(server.port, { maxVersion, session });
+
+            assert.equal(next.reused, true);
+            assert.ok(next.text.endsWith(` ${maxVersion}`));
+            session = next.session ?? session;
+        }
+    }
 });
 
 test('a certificate that cannot be used is said at the start', async (t) => {
