@@ -163,6 +163,7 @@ function selfService({ entrypoint, props }) {
   const context = () => new ExecutionContext(internal, detached, props);
   return serviceStub({
     context: stateless,
+    called: (options) => selfService({ entrypoint, props: options?.props }),
     instance: () => instanceOf(entry(), context()),
     async fetch(input, init) {
       requireEvent();
@@ -208,7 +209,7 @@ class ExecutionContext {
   }
 }
 
-// ctx.exports.Name: a stub of each of the module's own exports.
+// ctx.exports.Name: a stub of each of the module's own exports. Called with { props }, it is one with other ctx.props.
 const loops = {};
 
 function fillLoops() {

@@ -306,13 +306,14 @@ export function remoteMembers(reachOf) {
 
 /**
  * The stub of an entrypoint of this application: fetch(input, init) is as given, other names are called on what instance()
- * makes, anew for each call, in the context of stateless events.
+ * makes, anew for each call, in the context of stateless events. Calling the stub itself gives what called(options) does.
  */
-export function serviceStub({ fetch, instance, context }) {
+export function serviceStub({ fetch, instance, context, called }) {
   const reach = (path, args) => callIn(context, instance(), path, args);
   const own = { __proto__: null, fetch };
   return passByReference(new Proxy(function service() {}, {
     get: (_, key) => own[key] ?? (typeof key === 'symbol' || key === 'then' ? undefined : rpcProperty(reach, [key])),
+    apply: (_, __, [options]) => called(options),
     getPrototypeOf: () => ServiceStub.prototype,
   }));
 }

@@ -62,7 +62,7 @@ test('sockets within the process: of an object and of an entrypoint', async () =
 });
 
 test('what the module exports', async () => {
-    assert.deepEqual(await run('exports'), [['Actor', 'Tools', 'default'], 2]);
+    assert.deepEqual(await run('exports'), [['Actor', 'Tools', 'default'], 2, { who: 'me' }]);
 });
 
 test('writes and their answers', async () => {

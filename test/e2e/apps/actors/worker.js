@@ -106,6 +106,10 @@ export class Actor extends DurableObject {
 }
 
 export class Tools extends WorkerEntrypoint {
+    props() {
+        return this.ctx.props;
+    }
+
     add(a, b) {
         return a + b;
     }
@@ -173,7 +177,7 @@ const scenarios = {
             await talk(await env.TOOLS.fetch('http://x/', upgrade), 'hi'),
         ];
     },
-    exports: async (env) => [await env.ACTORS.getByName('exports').exported(), await exports.Tools.add(1, 1)],
+    exports: async (env) => [await env.ACTORS.getByName('exports').exported(), await exports.Tools.add(1, 1), await exports.Tools({ props: { who: 'me' } }).props()],
     write: (env, { n }) => env.ACTORS.getByName('write').write(Number(n)),
     wipe: (env, { first }) => env.ACTORS.getByName('wiped').wipe(first === 'yes'),
     listen: (env, { name, url }) => env.ACTORS.getByName(name).listen(url),
