@@ -98,7 +98,7 @@ static bool has_kept(const struct websocket *w)
     return w->more && w->more->kept.n > 0;
 }
 
-void websocket__trim(struct websocket *w)
+static void trim(struct websocket *w)
 {
     struct websocket__more *m = w->more;
 
@@ -127,7 +127,7 @@ static void drop_more(struct websocket *w)
     list_del(&m->released);
     if (w->stream)
         timer_del(stream_loop(w->stream), &m->closing);
-    websocket__trim(w);
+    trim(w);
 }
 
 /* --- the end --- */
@@ -216,7 +216,7 @@ static void push_pong(struct websocket *w)
         return;
     w->more->pong = NULL;
     (void)stream_push(w->stream, pong);
-    websocket__trim(w);
+    trim(w);
 }
 
 static void say_close(struct websocket *w, unsigned code, struct slice reason)
@@ -340,7 +340,7 @@ static void pong_posted(void *arg)
         return;
     w->more->pongs = 0;
     push_pong(w);
-    websocket__trim(w);
+    trim(w);
 }
 
 static void answer_ping(struct websocket *w, struct slice bytes)
@@ -572,7 +572,7 @@ static void on_data(void *arg, struct span in)
     }
     decode(w, &in);
     keep(w, span_slice(in));
-    websocket__trim(w);
+    trim(w);
 }
 
 /* After a pause: what was read before it comes first. The buffer is ours meanwhile: the owner may
@@ -598,7 +598,7 @@ static void replay(void *arg)
         websocket__more(w)->kept = kept;
         w->more->kept_at = kept.n - in.n;
     }
-    websocket__trim(w);
+    trim(w);
     if (is_decoding(w))
         stream_resume(w->stream);
 }

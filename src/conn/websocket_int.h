@@ -72,7 +72,6 @@ static inline bool websocket__has(const struct websocket *w, uint32_t fact)
 
 /* Its struct more, made when it has none; websocket__trim() frees one that is empty. */
 struct websocket__more *websocket__more(struct websocket *w);
-void websocket__trim(struct websocket *w);
 
 /* The round came by: pings a silent peer, gives up one that does not answer (which may end this
  * and other websockets). now: in units. */

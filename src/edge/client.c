@@ -6,7 +6,8 @@
 
 enum { HOPS_MAX = 32 };
 
-bool client_is_trusted(const struct egress_rules *trusted, struct slice address)
+/* Whether address is a trusted proxy's. */
+static bool is_trusted(const struct egress_rules *trusted, struct slice address)
 {
     struct egress_address a;
 
@@ -76,7 +77,7 @@ static bool walk(const struct egress_rules *trusted, struct slice list, bool for
         if (!egress_address_parse(hop, &a))
             return true; /* "unknown", "_hidden", rubbish: nothing left of it says more */
         *best = hop;
-        if (!client_is_trusted(trusted, hop))
+        if (!is_trusted(trusted, hop))
             return true;
     }
     return *hops >= HOPS_MAX;
@@ -104,7 +105,7 @@ struct slice client_find(const struct egress_rules *trusted, struct slice peer,
     struct slice best = peer;
     int n;
 
-    if (!client_is_trusted(trusted, peer))
+    if (!is_trusted(trusted, peer))
         return peer;
     if (!search(trusted, rq, SLICE("X-Forwarded-For"), false, &best))
         (void)search(trusted, rq, SLICE("Forwarded"), true, &best);

@@ -21,7 +21,5 @@ enum { CLIENT_TEXT = 80 };
  */
 struct slice client_find(const struct egress_rules *trusted, struct slice peer,
                          const struct exchange_request *rq, char ret[CLIENT_TEXT]);
-/* Whether address is a trusted proxy's. */
-bool client_is_trusted(const struct egress_rules *trusted, struct slice address);
 
 #endif

@@ -27,6 +27,9 @@ enum {
 
 /* --- what natives do (api_ops) --- */
 
+static void flush_later(struct host *h);
+static void leave(struct host *h, int exit_code);
+
 static struct endpoint *endpoint_of(struct host *h, uint64_t id)
 {
     const uint64_t link = id >> IPC_EDGE_SHIFT;
@@ -39,7 +42,7 @@ static struct buf *on_frame_wanted(void *arg, uint64_t id)
     struct host *h = arg;
     struct endpoint *e = endpoint_of(h, id);
 
-    host__flush_later(h);
+    flush_later(h);
     return e ? outbox_frame(&e->out, h->actor) : NULL;
 }
 
@@ -97,7 +100,7 @@ static void on_leave(void *arg, bool failed)
     struct host *h = arg;
 
     h->says_exiting = !failed;
-    host__leave(h, failed ? HOST_EXIT_FAILED : HOST_EXIT_OK);
+    leave(h, failed ? HOST_EXIT_FAILED : HOST_EXIT_OK);
 }
 
 static uint64_t on_open(void *arg)
@@ -151,7 +154,8 @@ static void on_leave_timeout(struct timer *t)
     loop_stop(CONTAINER_OF(t, struct host, wake)->loop);
 }
 
-void host__leave(struct host *h, int exit_code)
+/* The process ends when what is written has left. */
+static void leave(struct host *h, int exit_code)
 {
     if (h->leaving)
         return;
@@ -159,7 +163,7 @@ void host__leave(struct host *h, int exit_code)
     h->exit_code = exit_code;
     h->wake.due = on_leave_timeout;
     timer_set(h->loop, &h->wake, loop_now(h->loop) + LEAVE_MS);
-    host__flush_later(h);
+    flush_later(h);
 }
 
 /* JavaScript flushes what it gathered; it says true while that makes more. */
@@ -201,7 +205,7 @@ static void give_up(struct host *h)
     host__overran(h, h->where ? h->where : "");
     atomic_store_explicit(&h->pulse->event, h->guilty, memory_order_relaxed);
     h->says_exiting = true;
-    host__leave(h, WORKER_EXIT_CPU);
+    leave(h, WORKER_EXIT_CPU);
 }
 
 /* Once for the newest event of each link: it may have been over in the turn that brought it. */
@@ -286,7 +290,8 @@ static void on_flush(void *arg)
         stop_when_written(h);
 }
 
-void host__flush_later(struct host *h)
+/* The batch's effects leave in this tick. */
+static void flush_later(struct host *h)
 {
     if (h->flushing)
         return;
@@ -322,7 +327,7 @@ static void on_batch(struct endpoint *e)
 {
     struct host *h = e->arg;
 
-    host__flush_later(h);
+    flush_later(h);
     h->busy_ms = loop_now(h->loop);
     if (!heap_is_set(&h->rest.node))
         timer_set(h->loop, &h->rest, h->busy_ms + REST_MS);
@@ -361,7 +366,7 @@ static void on_timer(struct timer *t)
         h->wake_at = INFINITY;
         (void)host__call(h, &h->hooks.timer);
     }
-    host__flush_later(h);
+    flush_later(h);
 }
 
 /* --- life --- */

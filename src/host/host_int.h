@@ -55,11 +55,7 @@ void host__overran(struct host *h, const char *where);
 
 /* host.c */
 
-/* The batch's effects leave in this tick. */
-void host__flush_later(struct host *h);
 /* A line of the runtime's own, as if JavaScript had logged it. level: enum log_level. */
 void host__log(struct host *h, unsigned level, const char *text);
-/* The process ends when what is written has left. */
-void host__leave(struct host *h, int exit_code);
 
 #endif

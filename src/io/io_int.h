@@ -22,8 +22,6 @@ enum { LOOP_EPOLL_FD, LOOP_WAKE_FD, LOOP_GIVE_FD, LOOP_TAKE_FD, LOOP_DESCRIPTORS
 void loop__descriptors(const struct loop *l, int ret[LOOP_DESCRIPTORS]);
 /* For loop_queued(). */
 void loop__queue(struct loop *l, int64_t difference);
-/* False: a simulated loop, which has no descriptors to watch. */
-bool loop__is_real(const struct loop *l);
 
 bool mailbox__is_empty(struct mailbox *b);
 /* Delivers what is there now, in order. */

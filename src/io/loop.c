@@ -333,6 +333,12 @@ void loop_spin(struct loop *l, unsigned microseconds)
 
 /* --- descriptors --- */
 
+/* False: a simulated loop, which has no descriptors to watch. */
+static bool is_real(const struct loop *l)
+{
+    return l->epoll_fd >= 0;
+}
+
 static int control(struct loop *l, int op, struct watch *w, uint32_t events)
 {
     struct epoll_event ev = {.events = events | EPOLLET, .data.ptr = w};
@@ -342,7 +348,7 @@ static int control(struct loop *l, int op, struct watch *w, uint32_t events)
 
 int watch_start(struct loop *l, struct watch *w, uint32_t events)
 {
-    assert(loop__is_real(l) && w->ready);
+    assert(is_real(l) && w->ready);
     return control(l, EPOLL_CTL_ADD, w, events);
 }
 
@@ -391,11 +397,6 @@ void loop__wake(struct loop *l)
     /* Edge-triggered: every write is an event, nobody needs to read the counter back. */
     if (l->epoll_fd >= 0)
         (void)!write(l->wake.fd, &one, sizeof(one));
-}
-
-bool loop__is_real(const struct loop *l)
-{
-    return l->epoll_fd >= 0;
 }
 
 int loop__open_handover(struct loop *l)

@@ -35,7 +35,4 @@ void js__natives_done(struct js_vm *vm);
 /* An error object of the class or DOMException called name. */
 JSValueRef js__make_error(struct js_vm *vm, const char *name, const char *text);
 
-/* Fills *ret (NULL is allowed) from an exception. */
-void js__error_set(JSContextRef cx, JSValueRef exception, struct js_error *ret);
-
 #endif

@@ -95,7 +95,8 @@ static char *place_of(JSContextRef cx, JSValueRef error)
     return (char *)buf_take(&place).p;
 }
 
-void js__error_set(JSContextRef cx, JSValueRef exception, struct js_error *ret)
+/* Fills *ret (NULL is allowed) from an exception. */
+static void set_error(JSContextRef cx, JSValueRef exception, struct js_error *ret)
 {
     if (!ret)
         return;
@@ -118,7 +119,7 @@ static int outcome(struct js_vm *vm, JSValueRef value, JSValueRef exception, JSV
         return -ERR_WORKER_CPU;
     }
     if (exception) {
-        js__error_set(vm->cx, exception, ret_err);
+        set_error(vm->cx, exception, ret_err);
         return -ERR_SCRIPT;
     }
     if (ret)

@@ -276,13 +276,24 @@ static void remove_file(const struct db *db)
     }
 }
 
+/* Rolls back; the connection is clean afterwards. */
+static void rollback_all(struct db *db)
+{
+    if (!sqlite3_get_autocommit(db->sq))
+        (void)db__run(db, "ROLLBACK", NULL);
+    list_del(&db->dirty);
+    db->depth = db->explicit_depth = 0;
+    db->alarm_touched = false;
+    db->migrated = false; /* perhaps: looked at again when the file is opened */
+}
+
 void db__done(struct db *db)
 {
     bool gone = false;
 
     if (db->sq) {
         if (is_dirty(db))
-            db__rollback_all(db);
+            rollback_all(db);
         gone = db->emptied && db->migrated && is_empty(db);
         list_del(&db->lru);
         db->store->n_open--;
@@ -398,23 +409,13 @@ int db__write(struct db *db, struct err_note *note)
     return r < 0 ? r : migrate(db, note);
 }
 
-void db__rollback_all(struct db *db)
-{
-    if (!sqlite3_get_autocommit(db->sq))
-        (void)db__run(db, "ROLLBACK", NULL);
-    list_del(&db->dirty);
-    db->depth = db->explicit_depth = 0;
-    db->alarm_touched = false;
-    db->migrated = false; /* perhaps: looked at again when the file is opened */
-}
-
 int db__commit(struct db *db, struct err_note *note)
 {
     int r;
 
     if ((r = db__check(db, note)) < 0 || (r = run_stmt(db, STMT_COMMIT, note)) < 0) {
         db__break(db, r == -ERR_SQL ? -ERR_STORE_LOST : r, note->text);
-        db__rollback_all(db);
+        rollback_all(db);
         return r;
     }
     list_del(&db->dirty);

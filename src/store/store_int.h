@@ -104,8 +104,6 @@ int db__commit(struct db *db, struct err_note *note);
 /* The first one counts. Returns err. */
 int db__break(struct db *db, int err, const char *text);
 bool db__file_exists(const struct db *db);
-/* Rolls back; the connection is clean afterwards. */
-void db__rollback_all(struct db *db);
 
 /* --- alarm.c: around the commits of a batch (alarm.h says why) */
 

@@ -333,7 +333,10 @@ static size_t put_length(uint8_t *to, uint64_t length)
     return 1 + n;
 }
 
-size_t ws_header(uint8_t ret[WS_HEADER_MAX], unsigned op, uint64_t length, const uint8_t *mask)
+/* Writes a final frame's header (op may carry reserved bits, e.g. WS_TEXT | 0x40) with the shortest
+ * length; mask NULL for a server. Returns its length. */
+static size_t put_header(uint8_t ret[WS_HEADER_MAX], unsigned op, uint64_t length,
+                         const uint8_t *mask)
 {
     size_t n = 1;
 
@@ -349,7 +352,7 @@ size_t ws_header(uint8_t ret[WS_HEADER_MAX], unsigned op, uint64_t length, const
 struct blob *ws_frame(unsigned op, struct slice payload, const uint8_t *mask)
 {
     uint8_t header[WS_HEADER_MAX];
-    const size_t n = ws_header(header, op, payload.n, mask);
+    const size_t n = put_header(header, op, payload.n, mask);
     struct blob *b = blob_new(n + payload.n);
 
     memcpy(b->p, header, n);

@@ -94,10 +94,6 @@ bool ws_is_close_code(unsigned code);
 /* XORs bytes with the mask; `at` is the place of the first byte in the payload. */
 void ws_mask(struct span bytes, const uint8_t mask[4], size_t at);
 
-/* Writes a final frame's header (op may carry reserved bits, e.g. WS_TEXT | 0x40) with the shortest
- * length; mask NULL for a server. Returns its length. */
-size_t ws_header(uint8_t ret[WS_HEADER_MAX], unsigned op, uint64_t length, const uint8_t *mask);
-
 /* A whole frame as a blob with one reference, ready for the outq of any number of connections.
  * mask NULL for a server; a client draws four unpredictable bytes for every frame (10.3). */
 struct blob *ws_frame(unsigned op, struct slice payload, const uint8_t *mask);
