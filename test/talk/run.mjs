@@ -14,7 +14,7 @@ import { Holdfast } from '../lib/holdfast.mjs';
 import { parse } from './script.mjs';
 import { hold } from './hold.mjs';
 
-const WIDTH = 4; // conversations at a time
+const WIDTH = 4; // conversations at a time, each in all ways
 const here = fileURLToPath(new URL('.', import.meta.url));
 const { values: options, positionals } = parseArgs({
     options: { once: { type: 'boolean' }, tcp: { type: 'boolean' }, only: { type: 'string', default: '' } },
@@ -73,26 +73,21 @@ async function stopServers() {
     servers.clear();
 }
 
-/** The ways in which it was held; what goes wrong with one is said, and the others will hardly do better. */
-async function holdAllWays(talk, file) {
-    let held = 0;
+/** Whether it was held in that way; what goes wrong is said. */
+async function holdOneWay(talk, file, way) {
+    const server = await serverFor(talk, way);
+    const mark = server.mark();
 
-    for (const way of ways) {
-        const server = await serverFor(talk, way);
-        const mark = server.mark();
+    try {
+        await hold(talk, server, waysOf[way]);
+        return true;
+    } catch (error) {
+        console.log(`FAILED ${basename(file)}:${error.line ?? talk.line} ${talk.name}${way === 'tcp' ? '' : ` (${way})`}\n    ${error.message}`);
+        const log = server.log.slice(mark).trim();
 
-        try {
-            await hold(talk, server, waysOf[way]);
-            held++;
-        } catch (error) {
-            console.log(`FAILED ${basename(file)}:${error.line ?? talk.line} ${talk.name}${way === 'tcp' ? '' : ` (${way})`}\n    ${error.message}`);
-            const log = server.log.slice(mark).trim();
-
-            if (log) console.log(log.replace(/^/gm, '    | '));
-            return { held, failed: 1 };
-        }
+        if (log) console.log(log.replace(/^/gm, '    | '));
+        return false;
     }
-    return { held, failed: 0 };
 }
 
 /** All of a file, some at a time: most of their time is waiting. */
@@ -102,10 +97,7 @@ async function holdFile(file) {
     const sum = { held: 0, failed: 0 };
     const work = async () => {
         for (let talk; (talk = talks.shift()); ) {
-            const one = await holdAllWays(talk, file);
-
-            sum.held += one.held;
-            sum.failed += one.failed;
+            for (const isHeld of await Promise.all(ways.map((way) => holdOneWay(talk, file, way)))) sum[isHeld ? 'held' : 'failed']++;
         }
     };
 
