@@ -941,10 +941,11 @@ static _Noreturn void be_clients(const int *fds, int stop)
     char byte;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    client_init(c, TLS1_3_VERSION);
+    client_init(c, TLS1_2_VERSION);
     SSL_CTX_sess_set_new_cb(c->ctx, NULL);
     for (int i = 0; i < IDLE; i++) {
         ssl[i] = SSL_new(c->ctx);
+        SSL_set_max_proto_version(ssl[i], i % 2 ? TLS1_3_VERSION : TLS1_2_VERSION);
         SSL_set_fd(ssl[i], fds[i]);
         SSL_set_tlsext_host_name(ssl[i], "one.test");
         while (SSL_connect(ssl[i]) != 1)
