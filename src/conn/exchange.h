@@ -118,7 +118,7 @@ struct exchange_response {
     uint32_t comment_ms;
 };
 
-/* Queues the head. -ERR_HTTP_HEADER: a field's name or value cannot be sent (control characters,
+/* Queues the head. -ERR_HTTP_NAME, -ERR_HTTP_VALUE: a field cannot be sent (control characters,
  * not a token), -ERR_SYNTAX: bad status or reason; nothing was sent then. With EXCHANGE_BODY_NONE
  * the exchange still needs its exchange_end(). */
 int exchange_respond(struct exchange *x, const struct exchange_response *r);

@@ -70,7 +70,7 @@ static inline bool websocket__has(const struct websocket *w, uint32_t fact)
     return (w->facts & fact) != 0;
 }
 
-/* Its struct more, made when it has none; websocket__trim() frees one that is empty. */
+/* Its struct more, made when it has none. */
 struct websocket__more *websocket__more(struct websocket *w);
 
 /* The round came by: pings a silent peer, gives up one that does not answer (which may end this

@@ -475,7 +475,6 @@ static void judge_inbounds(struct tally *t)
 
     LIST_EACH (&a->inbounds, it, tmp) {
         struct inbound *in = LIST_ITEM(it, struct inbound, in_app);
-
         const bool acked = !events_find(&a->events, in->seq);
 
         if (delivery_is_sent(a, in->seq))

@@ -364,8 +364,7 @@ static void send_file(struct files *f, const struct exchange_request *rq, struct
     buf_done(&fields);
 }
 
-static void send_redirect(const struct exchange_request *rq, struct reply reply, const char *name,
-                          struct slice query)
+static void send_redirect(struct reply reply, const char *name, struct slice query)
 {
     struct buf fields;
 
@@ -434,7 +433,7 @@ static bool serve(struct files *f, const struct exchange_request *rq, struct rep
     if (r.what == FOUND_NOTHING)
         return serve_missing(f, rq, reply, path, &r, asker);
     if (r.what == FOUND_ELSEWHERE)
-        send_redirect(rq, reply, r.name, query);
+        send_redirect(reply, r.name, query);
     else
         send_file(f, rq, reply, &r, 200);
     return true;

@@ -209,7 +209,6 @@ static_assert(EXCHANGE_BODY_NONE == (int)IPC_BODY_NONE &&
 static bool refuse_at_once(struct app *a, struct reply reply)
 {
     struct edge_stats *s = &a->edge->stats;
-
     const uint32_t most = a->settings->config.limits.connections;
     const bool is_over = most && app_open(a) >= most;
 

@@ -7,7 +7,7 @@
  *   the response's body  at most IPC_BODY_WINDOW waits for the client; CREDIT says what it took
  *
  * A worker may hand the request off to a route of the application's origin instead: the reply goes
- * there, with the body from its beginning (inbound_handoff.c).
+ * there, with the body from its beginning (handoff.h).
  *
  * It lives in the edge's slots (the id of its frames) until the response is complete or one side
  * has gone.

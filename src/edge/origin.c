@@ -298,7 +298,7 @@ static bool is_instructed(const struct proxied *p, const struct upstream_respons
 }
 
 /* A body that HEAD and 304 only announce is announced. */
-static enum exchange_body body_of(const struct proxied *p, const struct upstream_response *r)
+static enum exchange_body body_of(const struct upstream_response *r)
 {
     return r->body == EXCHANGE_BODY_NONE && r->has_length ? EXCHANGE_BODY_LENGTH : r->body;
 }
@@ -315,7 +315,7 @@ static void on_response(void *arg, const struct upstream_response *r)
                                     .status = r->status,
                                     .reason = r->reason,
                                     .fields = r->head,
-                                    .body = body_of(p, r),
+                                    .body = body_of(r),
                                     .length = r->length,
                                     .comment_ms = app_comment_ms(p->app, r->head)}) < 0)
         refuse_origin(p, -ERR_ORIGIN_BAD, slice_str(err_text(ERR_ORIGIN_BAD)));

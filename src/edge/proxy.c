@@ -27,7 +27,7 @@ static void on_message(struct hold *h, struct slice bytes, bool binary)
     struct payload p = {.bytes = bytes, .binary = binary};
     struct hold *to = other(h);
 
-    /* On -ERR_SLOW_CONSUMER, one message larger than the bound, both are closed already. */
+    /* On -ERR_SLOW_CONSUMER both are closed already. */
     if (to && hold_send(to, &p) == 0 && transport_pending(to->transport) > h->app->ws.out_bytes / 2)
         set_full(h, true);
     payload_done(&p);

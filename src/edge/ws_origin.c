@@ -201,7 +201,6 @@ static void on_drained(struct hold *h)
 static void on_closed(struct hold *h, uint16_t code, bool clean, struct slice reason, int err)
 {
     struct pair *p = h->owner;
-
     const bool is_over = h->state == HOLD_OVER;
     const bool is_passed =
         clean && p->transport && transport_close(p->transport, code, reason) == 0;

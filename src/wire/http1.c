@@ -1,7 +1,7 @@
 /*
  * The decoder: finds where a head ends, then lets the body through.
  *
- *   HEAD ──► NO_BODY ─────────────────────────────────────────► (END) HEAD
+ *   HEAD ──► (no body) ───────────────► DONE ─────────────────► (END) HEAD
  *     ├────► LENGTH ──────────────────► DONE ─────────────────► (END) HEAD
  *     ├────► UNTIL_CLOSE ── http1_eof ────────────────────────► (END) HEAD
  *     └────► SIZE ► DIGITS ► BLANK ► EXT ► SIZE_LF ─┬─► DATA ► DATA_CR ► DATA_LF ► SIZE
