@@ -324,6 +324,17 @@ static void make_ipc_folders(const struct zmq_options *z)
         make_ipc_folder(z->command);
 }
 
+/* What dev keeps in a project is nobody's to commit. */
+static void hide_from_git(const struct config *c)
+{
+    char *path = text_format("%s/.gitignore", json_string_value(json_object_get(c->doc, "state")));
+    struct err_note ignored = {0};
+
+    if (access(path, F_OK) < 0)
+        (void)file_write(path, SLICE("*\n"), &ignored);
+    mem_free(path);
+}
+
 static int make_folders(const struct config *c, struct err_note *note)
 {
     make_ipc_folders(&c->grip.zmq);
@@ -347,6 +358,8 @@ static int open_all(struct run *r, const struct loaded *x, struct err_note *note
     if ((result = make_folders(x->config, note)) < 0 ||
         (result = start_threads(r, x->config, note)) < 0 || (result = make_edges(r, x, note)) < 0)
         return result;
+    if (is_dev(r))
+        hide_from_git(x->config);
     edge_introduce(r->edges, r->n);
     return listen_all(r, x->config, note);
 }

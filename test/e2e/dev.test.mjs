@@ -1,5 +1,7 @@
 // The development endpoints: they tell about the worker and kill it, for pages of this machine only.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { request } from 'undici';
 import { Holdfast, isAlive, until } from '../lib/holdfast.mjs';
@@ -24,6 +26,10 @@ test('the state of worker and sockets', async () => {
     assert.ok(worker.starts >= 1);
     assert.equal(typeof worker.uptime_ms, 'number');
     assert.deepEqual(sockets, { open: 0, hibernatable: 0 });
+});
+
+test('what dev keeps in a project is not for git', () => {
+    assert.equal(readFileSync(join(server.state, '.gitignore'), 'utf8'), '*\n');
 });
 
 test('kill ends the worker, the next request gets a new one', async () => {
