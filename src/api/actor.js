@@ -132,7 +132,7 @@ class Call {
   }
 }
 
-export class Actor {
+class Actor {
   row;
   id;
   key;

@@ -6,7 +6,7 @@ import { Pipe } from './pipe.js';
 const nothing = new Uint8Array(0);
 
 /** The bytes of something with read and cancel, through a codec of native.compression. */
-export class CodedPipe extends Pipe {
+class CodedPipe extends Pipe {
   /** A decoder's pipe while nothing has been read of it: whoever wants the coded bytes takes that. */
   raw;
   #inner;

@@ -80,7 +80,7 @@ export function findHoldfast(path) {
 }
 
 // path: an entry, a wrangler file, or a folder of either kind. Returns {app, holdfast}: the latter a tree of settings.
-export function readApp(path, where, options) {
+function readApp(path, where, options) {
   const fail = (text) => { throw new ConfigError(`${where || 'holdfast'}: ${text}`); };
   const kind = kindOf(path);
   const none = { kind: 'table', where: `${shown(path)}:1`, keys: new Map() };

@@ -4,7 +4,7 @@ import { absolute, join, kindOf, shown } from './config_path.js';
 import { ConfigError } from './config_tree.js';
 
 // name: [default, least, most]. docs/configuration.md says what each means.
-export const LIMITS = {
+const LIMITS = {
   cpu_ms: [30_000, 1, 3_600_000],
   memory_mb: [512, 64, 1 << 20],
   actor_idle_ms: [10_000, 1, 86_400_000],
@@ -37,7 +37,7 @@ const URL_START = /^https?:\/\/[^/\s]+(\/\S*)?$/;
 const ADDRESS = /^(.+):(\d{1,5})$/;
 const BRACKETS = /^\[(.*)\]$/; // around an IPv6 address
 
-export const sayHost = 'a host, *.domain, host:port, address or network (10.0.0.0/8)';
+const sayHost = 'a host, *.domain, host:port, address or network (10.0.0.0/8)';
 
 // Puts what the command line said over a file's tree. sets: [{where, key, kind, text}].
 export function overlay(tree, sets) {

@@ -104,7 +104,7 @@ function checkRouting(options) {
 }
 
 /** What callers have of an object. Members that it does not have are remote methods and properties. */
-export class DurableObjectStub {
+class DurableObjectStub {
   id;
   name;
   #row;

@@ -259,7 +259,7 @@ export function headersText(headers) {
   return textOf(headers);
 }
 
-export function isHeaders(value) {
+function isHeaders(value) {
   return copyOf(value) !== null;
 }
 

@@ -337,7 +337,7 @@ let lastCall = 0;
 let edge = 0; // the one whose event came last: a call goes out where its cause came in
 
 /** The gateway's edge that an id belongs to becomes the one that calls go through. */
-export function cameFrom(id) {
+function cameFrom(id) {
   edge = Math.floor(id / EDGE);
 }
 

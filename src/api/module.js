@@ -144,7 +144,7 @@ function valueOf(binding) {
 const internal = Symbol('internal');
 
 /** What env.NAME of a service or assets binding is. */
-export class Fetcher {
+class Fetcher {
   #fetch;
 
   constructor(key, fetch) {

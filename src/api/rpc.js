@@ -235,7 +235,7 @@ function answerTo(caller, context, work, resolve, reject) {
 // --- what callers hold while nothing has come back ---------------------------------------------------------------------------------
 
 /** A property somewhere: called, awaited, or gone on from. reach(path, args) → promise. */
-export function rpcProperty(reach, path) {
+function rpcProperty(reach, path) {
   let value;
   const result = () => (value ??= reach(path, null));
   return new Proxy(function property() {}, {

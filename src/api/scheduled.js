@@ -10,7 +10,7 @@ import { finish, illegalConstructor } from './webidl.js';
 const inside = Symbol();
 
 /** What a scheduled handler is given: controller.cron, .scheduledTime (milliseconds), .noRetry(). */
-export class ScheduledController {
+class ScheduledController {
   #run;
 
   constructor(key, run) {
@@ -38,7 +38,7 @@ export class ScheduledController {
 finish(ScheduledController);
 
 /** The same as an event, for the service-worker format. */
-export class ScheduledEvent extends ExtendableEvent {
+class ScheduledEvent extends ExtendableEvent {
   #run;
 
   constructor(key, run) {

@@ -45,7 +45,7 @@ export class SqlStorage {
 finish(SqlStorage);
 
 /** Rows come from SQLite in pieces: flat values, `columns` to a row. */
-export class SqlStorageCursor {
+class SqlStorageCursor {
   #actor;
   #piece;
   #names;
@@ -120,7 +120,7 @@ export class SqlStorageCursor {
 finish(SqlStorageCursor);
 
 /** Kept for `instanceof` in old code; nothing makes one. */
-export class SqlStorageStatement {
+class SqlStorageStatement {
   constructor() {
     throw new TypeError('Illegal constructor');
   }

@@ -232,7 +232,7 @@ for (const name of ['get', 'list', 'put', 'delete', 'getAlarm', 'setAlarm', 'del
 
 // --- transactions ----------------------------------------------------------------------------------------------------------------
 
-export class DurableObjectTransaction extends Face {
+class DurableObjectTransaction extends Face {
   #state = 'open'; // open, rolled back, committed
   #end;
 
@@ -370,7 +370,7 @@ finish(DurableObjectStorage);
 
 // --- ctx.storage.kv ------------------------------------------------------------------------------------------------------------------
 
-export class SyncKvStorage {
+class SyncKvStorage {
   #operations;
   #lists = 0;
 

@@ -190,11 +190,6 @@ export function normalUrl(input) {
   return isPlain(input) ? input : (parse(input)?.href ?? null);
 }
 
-/** The parts of a URL that normalUrl or URL gave: { protocol, hostname, port, pathname, search, hash, username, password, … }. */
-export function urlParts(href) {
-  return isPlain(href) ? cutParts(href) : parse(href).parts;
-}
-
 let setQuery;
 let isUrl;
 const inside = Symbol();
@@ -463,7 +458,7 @@ export function parseUrlencoded(text) {
   return list;
 }
 
-export function serializeUrlencoded(list) {
+function serializeUrlencoded(list) {
   let text = '';
   for (let i = 0; i < list.length; i += 2) {
     text += `${i === 0 ? '' : '&'}${encode(list[i])}=${encode(list[i + 1])}`;
