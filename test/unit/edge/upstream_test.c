@@ -1,11 +1,15 @@
 /* Calls of an application's targets, which are servers on the same loop. */
 #include "edge/upstream.h"
 
-#include <inttypes.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "edge/edge_int.h"
 #include "edge/origin_route.h"
+#include "edge/upstream_int.h"
 #include "lib/origin_lab.h"
 
 enum { TARGETS = 2 };
@@ -287,6 +291,67 @@ TEST(so_many_requests_and_no_more)
     get(TOLD_HI);
 }
 
+/* A target that accepts in its kernel and never says anything. */
+static int open_deaf_target(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof(at);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(fd, 4096), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+    targets[0].host = targets[0].name = "127.0.0.1";
+    targets[0].port = ntohs(at.sin_port);
+    return fd;
+}
+
+static bool has_descriptors(rlim_t n)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_max < n)
+        return false;
+    l.rlim_cur = MAX(l.rlim_cur, n);
+    return setrlimit(RLIMIT_NOFILE, &l) == 0;
+}
+
+static void run_until(const int64_t *gauge, int64_t want)
+{
+    for (unsigned i = 0; i < 2000 && *gauge != want; i++)
+        loop_tick(loop, 5);
+    assert_int_equal(*gauge, want);
+}
+
+TEST(so_many_connections_the_rest_waits_in_a_line_that_has_an_end)
+{
+    struct upstream_call *first;
+    int fd;
+
+    if (!has_descriptors(UPSTREAM__CONNECTIONS + 200))
+        skip();
+    fd = open_deaf_target();
+    open_app(1, (struct app_origin){0});
+    start((struct upstream_request){0});
+    first = call;
+    for (unsigned i = 1; i < UPSTREAM__CONNECTIONS + 1; i++)
+        start((struct upstream_request){0});
+    run_until(&edge->stats.upstream_waiting, 1);
+    assert_int_equal(edge->stats.upstream_open, UPSTREAM__CONNECTIONS + 1);
+    /* One that goes makes room for the one that waits. */
+    upstream_cancel(first);
+    run_until(&edge->stats.upstream_waiting, 0);
+    for (unsigned i = 0; i < UPSTREAM__LINE; i++)
+        start((struct upstream_request){0});
+    run_until(&edge->stats.upstream_waiting, UPSTREAM__LINE);
+    assert_int_equal(edge->stats.upstream_failed, 0);
+    start((struct upstream_request){0});
+    expect("not reached: overloaded");
+    assert_int_equal(edge->stats.upstream_waiting, UPSTREAM__LINE);
+    upstreams_reset(app->upstreams);
+    (void)close(fd);
+}
+
 /* --- time and credit --- */
 
 TEST(an_origin_that_is_silent_has_failed)
@@ -385,6 +450,7 @@ int main(void)
         T(a_target_that_fails_often_is_passed_over_for_a_while),
         T(nobody_there_is_said_with_all_names),
         T(so_many_requests_and_no_more),
+        T(so_many_connections_the_rest_waits_in_a_line_that_has_an_end),
         T(an_origin_that_is_silent_has_failed),
         T(a_response_that_must_go_on_and_does_not_is_cut),
         T(a_body_comes_as_far_as_it_is_wanted),
