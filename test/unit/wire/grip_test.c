@@ -277,6 +277,40 @@ TEST(json_instructions_that_are_wrong)
                 "response contains 'headers' with wrong type");
 }
 
+TEST(json_members_of_other_types)
+{
+#define CHANNEL(more) "{\"hold\":{\"channels\":[{\"name\":\"n\"" more "}]}}"
+#define HOLD(more) "{\"hold\":{\"channels\":[]," more "}}"
+    static const struct {
+        const char *body, *of, *member;
+    } cases[] = {
+        {"{\"hold\":{\"channels\":5}}", "hold", "channels"},
+        {"{\"hold\":{\"channels\":[{\"name\":5}]}}", "channel", "name"},
+        {CHANNEL(",\"prev-id\":5"), "channel", "prev-id"},
+        {CHANNEL(",\"filters\":5"), "channel", "filters"},
+        {CHANNEL(",\"filters\":[5]"), "channel", "filters"},
+        {HOLD("\"timeout\":\"x\""), "hold", "timeout"},
+        {HOLD("\"keep-alive\":5"), "hold", "keep-alive"},
+        {HOLD("\"keep-alive\":{\"content\":5}"), "keep-alive", "content"},
+        {HOLD("\"meta\":5"), "hold", "meta"},
+        {HOLD("\"meta\":{\"a\":5}"), "meta", "a"},
+        {"{\"response\":5}", "instruct", "response"},
+        {"{\"response\":{\"code\":\"x\"}}", "response", "code"},
+        {"{\"response\":{\"reason\":5}}", "response", "reason"},
+        {"{\"response\":{\"body\":5}}", "response", "body"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char want[100];
+
+        (void)snprintf(want, sizeof(want), "%s contains '%s' with wrong type", cases[i].of,
+                       cases[i].member);
+        refuse_body(JSON, 200, cases[i].body, want);
+    }
+    refuse_body(JSON, 200, HOLD("\"keep-alive\":{}"),
+                "keep-alive does not contain 'content' or 'content-bin'");
+}
+
 static void expect_last(struct slice channel, struct slice id, const char *want)
 {
     struct buf out = {.max = 100};
@@ -341,6 +375,7 @@ int main(void)
         cmocka_unit_test(json_and_fields_add_up),
         cmocka_unit_test(an_empty_json_instruction_is_an_empty_200),
         cmocka_unit_test(json_instructions_that_are_wrong),
+        cmocka_unit_test(json_members_of_other_types),
         cmocka_unit_test(grip_last_is_quoted_where_it_must_be),
         cmocka_unit_test(the_extension_is_negotiated_with_a_prefix),
     };
