@@ -230,6 +230,25 @@ TEST(a_slow_client_stops_the_origin)
     assert_int_equal(peer_heard(&client).n, 20 * frame.n);
 }
 
+TEST(a_slow_origin_stops_the_client)
+{
+    enum { FRAMES = 30, SIZE = 60000 };
+    static char text[SIZE];
+    size_t to_origin;
+
+    open_socket("");
+    stream_loopback_limits(origin.stream, 0, 10);
+    stream_pause(origin.stream);
+    for (int i = 0; i < FRAMES; i++)
+        client_frame(&client, 2, slice_make(text, SIZE));
+    to_origin = loop_queued(lab.loop) - stream_pending(client.stream);
+    assert_true(to_origin > WS_ORIGIN_PENDING && to_origin < WS_ORIGIN_PENDING + 2 * SIZE);
+    stream_loopback_limits(origin.stream, 0, 0);
+    stream_resume(origin.stream);
+    loop_advance(lab.loop, 0);
+    assert_int_equal(peer_heard(&origin).n, FRAMES * (SIZE + 8));
+}
+
 #define CONTROL "c:{\"type\":\"subscribe\",\"channel\":\"w\"}"
 #define DETACH "c:{\"type\":\"detach\"}"
 
@@ -280,6 +299,7 @@ int main(void)
         FRESH(a_client_that_breaks_the_protocol_cuts_the_origin),
         FRESH(a_lost_origin_cuts_a_client_whose_close_waits),
         FRESH(a_slow_client_stops_the_origin),
+        FRESH(a_slow_origin_stops_the_client),
         FRESH(with_the_extension_control_messages_are_obeyed),
         FRESH(without_it_they_are_messages),
         FRESH(detached_the_client_stays_alone),
