@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -535,6 +536,75 @@ TEST(reload_is_for_new_handshakes_and_a_bad_one_changes_nothing)
     done(&s);
 }
 
+static void refuse_pair(const char *cert, const char *key, const char *why)
+{
+    const struct tls_certificate pair = {cert, key};
+    const struct tls_options o = {.certificates = &pair, .n_certificates = 1};
+    struct loop *l = loop_new();
+    struct err_note note = {0};
+
+    assert_null(tls_open(l, &o, NULL, NULL, &note));
+    if (!strstr(note.text, why))
+        fail_msg("expected \"%s\" in \"%s\"", why, note.text);
+    loop_free(l);
+}
+
+/* The file's bytes, so many times, behind what is there. */
+static void append(const char *from, const char *to, unsigned times)
+{
+    char text[4096];
+    FILE *f = fopen(from, "r");
+    const size_t n = fread(text, 1, sizeof(text), f);
+
+    (void)fclose(f);
+    f = fopen(to, "a");
+    while (times--)
+        assert_int_equal(fwrite(text, 1, n, f), n);
+    (void)fclose(f);
+}
+
+TEST(certificates_that_cannot_be_used_are_told)
+{
+    FILE *f = fopen(file("one.key"), "r");
+    EVP_PKEY *key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    X509 *cert;
+
+    (void)fclose(f);
+    f = fopen(file("locked.key"), "w");
+    assert_true(PEM_write_PrivateKey(f, key, EVP_aes_128_cbc(), (const unsigned char *)"secret", 6,
+                                     NULL, NULL));
+    (void)fclose(f);
+    f = fopen(file("one.pem"), "r");
+    cert = PEM_read_X509(f, NULL, NULL, NULL);
+    (void)fclose(f);
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), -60));
+    assert_true(i2d_re_X509_tbs(cert, NULL) > 0); /* what was read is not what is written */
+    f = fopen(file("old.pem"), "w");
+    assert_true(PEM_write_X509(f, cert));
+    (void)fclose(f);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    refuse_pair(file("one.pem"), file("locked.key"),
+                "expected a PEM private key without a passphrase");
+    refuse_pair(file("old.pem"), file("one.key"), "the certificate has expired");
+}
+
+TEST(a_chain_has_so_many_certificates)
+{
+    enum { CHAIN_MAX = 16 }; /* as in tls_certs.c, behind the first */
+    const struct tls_certificate whole = {file("long.pem"), file("one.key")};
+    struct err_note note = {0};
+    struct server s;
+
+    serve(&s, NULL);
+    append(file("one.pem"), file("long.pem"), 1); /* with one behind it */
+    append(file("ca.pem"), file("long.pem"), CHAIN_MAX - 1);
+    assert_int_equal(tls_reload(s.tls, &whole, 1, &note), 0);
+    append(file("ca.pem"), file("long.pem"), 1);
+    refuse_pair(file("long.pem"), file("one.key"), "more than 16 certificates");
+    done(&s);
+}
+
 /* --- resumption, ALPN, renegotiation --- */
 
 static void resumes(int version)
@@ -1032,6 +1102,8 @@ int main(void)
         cmocka_unit_test(sni_chooses_the_certificate),
         cmocka_unit_test(a_client_of_rsa_gets_the_rsa_certificate_of_the_same_name),
         cmocka_unit_test(reload_is_for_new_handshakes_and_a_bad_one_changes_nothing),
+        cmocka_unit_test(certificates_that_cannot_be_used_are_told),
+        cmocka_unit_test(a_chain_has_so_many_certificates),
         cmocka_unit_test(a_sibling_resumes_by_ticket_in_1_3),
         cmocka_unit_test(a_sibling_resumes_by_ticket_in_1_2),
         cmocka_unit_test(a_stranger_s_ticket_means_a_full_handshake),
