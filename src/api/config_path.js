@@ -27,10 +27,10 @@ export function shown(path) {
 // 'file', 'folder' or '' when there is nothing (or nothing else).
 export const kindOf = (path) => native.config.kind(path);
 
-// The text of a file, undefined when there is none.
+// The text of a file without the mark that some editors put in front, undefined when there is none.
 export function readText(path) {
   try {
-    return native.config.read(path);
+    return native.config.read(path)?.replace(/^\ufeff/, '');
   } catch (error) {
     throw new ConfigError(error.message);
   }

@@ -106,6 +106,12 @@ test('an unknown environment is refused', () => {
   refuse(at, ['.', '--env', 'prodution'], 'wrangler.jsonc:2: there is no environment "prodution"', 'did you mean "production"?');
 });
 
+test('files may begin with a byte order mark and have the line ends of Windows', () => {
+  for (const [name, text] of [['wrangler.jsonc', '{"name": "bom",\r\n"main": "i.js"}'], ['wrangler.toml', 'name = "bom"\r\nmain = "i.js"\r\n']]) {
+    assert.equal(read(folder({ [name]: `\ufeff${text}`, 'i.js': ENTRY }), '.').apps[0].name, 'bom');
+  }
+});
+
 test('an entry file by itself has no environments', () => {
   refuse(folder({ 'i.js': ENTRY }), ['i.js', '--env', 'production'], 'holdfast: --env production: an entry file by itself has no environments');
 });
