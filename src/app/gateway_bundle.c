@@ -143,6 +143,9 @@ static void make_flags(struct bundle *b, const struct paths *paths, char *take_e
     add_flag(b, text_format("--color=%s", isatty(STDERR_FILENO) ? "true" : "false"));
     add_flag(b, text_format("--outfile=%s/worker.js", b->dir));
     add_flag(b, text_format("--metafile=%s/meta.json", b->dir));
+    /* Packages leave their checks out; an application's own `define` is stronger. */
+    if (!json_is_true(json_object_get(b->app->start, "dev")))
+        add_flag(b, text_format("--define:process.env.NODE_ENV=\"production\""));
     add_modules(b, paths->modules);
     add_pairs(b, "alias", json_object_get(b->app->build, "alias"));
     add_pairs(b, "define", json_object_get(b->app->build, "define"));
@@ -356,6 +359,11 @@ static void explain(struct bundle *b, struct slice err)
         slice_find_slice(err, SLICE("resolve \"fastly:")) >= 0)
         (void)buf_addf(&text, "holdfast: of the platform's modules there are:%.*s\n",
                        SLICE_FMT(buf_slice(&b->modules)));
+    else if (slice_find_slice(err, SLICE("No loader is configured")) >= 0)
+        (void)buf_add(
+            &text,
+            SLICE("holdfast: the wrangler file says what such a file is: \"rules\": [{\"type\": "
+                  "\"Text\", \"globs\": [\"**/*.svg\"]}],\n  or \"Data\" for bytes\n"));
     else if (slice_find_slice(err, SLICE("as external to exclude it")) >= 0)
         (void)buf_addf(&text,
                        "holdfast: a package that cannot be resolved is not installed: run `npm "

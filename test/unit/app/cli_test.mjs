@@ -82,6 +82,17 @@ test('a server of another kind is told where it runs', () => {
   assert.match(run(at, 'dev', 'bun.js', '--port', '0').stderr, /at bun\.js:1:1\n\nThis is a server for Bun\. It runs there as it is; `holdfast serve --route/);
 });
 
+test('what is built is for production', () => {
+  const at = folder({ 'app.js': 'export default { fetch: () => process.env.NODE_ENV };\n' });
+
+  assert.equal(run(at, 'build', 'app.js').status, 0);
+  assert.match(readFileSync(path.join(at, 'dist/worker.js'), 'utf8'), /"production"/);
+});
+
+test('a kind of file that nobody knows needs a rule', () => {
+  refuse(folder({ 'app.js': 'import x from "./x.svg";\nexport default { fetch: () => x };\n', 'x.svg': '<svg/>' }), ['build', 'app.js'], '"rules": [{"type": "Text"');
+});
+
 test('a package that is missing is to be installed', () => {
   const at = folder({ 'app.js': 'import x from "nosuch";\nexport default { fetch: x };\n' });
 
