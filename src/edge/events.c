@@ -13,22 +13,17 @@ void events_init(struct events *ev, uint64_t tag)
 
 /* --- the table -----------------------------------------------------------------------------------
  *
- * Linear probing over the counter itself: counters are consecutive, so that the table is filled
- * like a ring and a long-running event is at most stepped over.
+ * By the counter itself: counters are consecutive, so that the table is filled like a ring, and
+ * only an event that runs for longer than a round shares its place with others.
  */
 
-static uint32_t home(const struct events *ev, uint64_t seq)
+static struct event **place(const struct events *ev, uint64_t seq)
 {
-    return (uint32_t)seq & ev->mask;
-}
+    struct event **at = &ev->table[(uint32_t)seq & ev->mask];
 
-static void table_put(struct events *ev, struct event *e)
-{
-    uint32_t i = home(ev, e->seq);
-
-    while (ev->table[i])
-        i = (i + 1) & ev->mask;
-    ev->table[i] = e;
+    while (*at && (*at)->seq != seq)
+        at = &(*at)->next;
+    return at;
 }
 
 static void table_grow(struct events *ev)
@@ -39,34 +34,16 @@ static void table_grow(struct events *ev)
 
     ev->table = mem_new(size * sizeof(ev->table[0]));
     ev->mask = size - 1;
-    for (uint32_t i = 0; i < n; i++)
-        if (old[i])
-            table_put(ev, old[i]);
-    mem_free(old);
-}
+    for (uint32_t i = 0; i < n; i++) {
+        struct event *e;
 
-static uint32_t table_find(const struct events *ev, uint64_t seq)
-{
-    uint32_t i = home(ev, seq);
-
-    while (ev->table[i] && ev->table[i]->seq != seq)
-        i = (i + 1) & ev->mask;
-    return i;
-}
-
-/* Closes the hole at i: whoever probed past it moves back, so that no search ends too early. */
-static void table_del(struct events *ev, uint32_t i)
-{
-    ev->table[i] = NULL;
-    for (uint32_t j = (i + 1) & ev->mask; ev->table[j]; j = (j + 1) & ev->mask) {
-        const uint32_t h = home(ev, ev->table[j]->seq);
-
-        if (((j - h) & ev->mask) < ((j - i) & ev->mask))
-            continue;
-        ev->table[i] = ev->table[j];
-        ev->table[j] = NULL;
-        i = j;
+        while ((e = old[i])) {
+            old[i] = e->next;
+            e->next = NULL;
+            *place(ev, e->seq) = e;
+        }
     }
+    mem_free(old);
 }
 
 /* An application at rest gives the memory of its busiest moment back. */
@@ -87,7 +64,7 @@ static struct event *event_new(struct events *ev)
 
     if (!e)
         return mem_new(sizeof(*e));
-    ev->spare = (struct event *)(void *)e->order.next;
+    ev->spare = e->next;
     ev->n_spare--;
     *e = (struct event){0};
     return e;
@@ -100,7 +77,7 @@ static void event_free(struct events *ev, struct event *e)
         mem_free(e);
         return;
     }
-    e->order.next = (struct list *)(void *)ev->spare;
+    e->next = ev->spare;
     ev->spare = e;
     ev->n_spare++;
 }
@@ -114,7 +91,7 @@ void events_done(struct events *ev)
     while (!list_empty(&ev->all))
         events_drop(ev, LIST_ITEM(ev->all.next, struct event, order));
     while ((e = ev->spare)) {
-        ev->spare = (struct event *)(void *)e->order.next;
+        ev->spare = e->next;
         mem_free(e);
     }
     mem_free(ev->table);
@@ -138,13 +115,13 @@ struct event *events_add(struct events *ev, unsigned type, uint64_t id, struct b
     ev->n++;
     if (!ev->table || ev->n > (ev->mask + 1) / 2)
         table_grow(ev);
-    table_put(ev, e);
+    *place(ev, e->seq) = e;
     return e;
 }
 
 struct event *events_find(const struct events *ev, uint64_t seq)
 {
-    return ev->table ? ev->table[table_find(ev, seq)] : NULL;
+    return ev->table ? *place(ev, seq) : NULL;
 }
 
 void events_drop(struct events *ev, struct event *e)
@@ -152,7 +129,7 @@ void events_drop(struct events *ev, struct event *e)
     if (ev->unsent == &e->order)
         ev->unsent = e->order.next;
     list_del(&e->order);
-    table_del(ev, table_find(ev, e->seq));
+    *place(ev, e->seq) = e->next;
     ev->bytes -= e->bytes;
     ev->n--;
     event_free(ev, e);

@@ -17,6 +17,7 @@
 
 struct event {
     struct list order;
+    struct event *next; /* at the same place of the table; of the spare ones */
     uint64_t seq;
     int64_t at_us;      /* when it happened; once sent, when it was */
     uint64_t id;        /* the exchange or the hold; 0 for an alarm */
@@ -33,7 +34,7 @@ struct events {
     uint64_t next_seq;
     struct list all;      /* in order of seq */
     struct list *unsent;  /* the first event that is not sent; &all when there is none */
-    struct event **table; /* open addressing by the counter */
+    struct event **table; /* by the counter */
     uint32_t mask;
     uint32_t n;
     uint64_t bytes;
