@@ -230,6 +230,87 @@ TEST(a_header_that_cannot_be_sent_is_the_applications_mistake)
     fake_die(&lab, &one, 0, 0, 0);
 }
 
+/* What a worker may not say of a request that it was given, and how that is told. */
+static void break_rule(int i)
+{
+    const uint64_t id = lab.id;
+
+    if (i > 0)
+        SAY(&one, response, id, 0, .status = 200, .body = IPC_BODY_LENGTH, .length = 5);
+    switch (i) {
+    case 0:
+        SAY(&one, response, id, 0, .status = 200, .body = IPC_BODY_STREAM + 1);
+        break;
+    case 1:
+        SAY(&one, response, id, 0, .status = 200);
+        break;
+    case 2:
+        SAY(&one, fail, id, 0, .error = ERR_DENIED, .status = 399);
+        break;
+    case 3:
+        SAY(&one, handoff, id, 0, .kind = IPC_HANDOFF_FANOUT, .backend = SLICE("x"));
+        break;
+    case 4:
+        SAY(&one, response, id, 0, .status = 101, .hold = 1);
+        break;
+    }
+}
+
+TEST(what_a_worker_may_not_say_of_a_request)
+{
+    static const char *const reports[] = {
+        "BAD RESPONSE: unknown kind of body, or a hold without 101\n",
+        "BAD RESPONSE: a second response\n",
+        "BAD FAIL: not a status of an error\n",
+        "BAD HANDOFF: behind a response, or of an unknown kind\n",
+        "BAD RESPONSE: a second response\n",
+    };
+
+    for (int i = 0; i < (int)COUNT_OF(reports); i++) {
+        fake_serve(&lab, &one);
+        client_get(&lab, &client, "/");
+        fake_expect(&lab, &one, "REQUEST GET http://h/\n");
+        break_rule(i);
+        lab_expect_reports(&lab, reports[i]);
+        fake_die(&lab, &one, ERR_IPC_STATE, 0, 0);
+        peer_close(&client);
+        loop_advance(lab.loop, 5000);
+        buf_clear(&lab.reports);
+    }
+}
+
+TEST(a_body_beyond_its_length_is_the_applications_mistake)
+{
+    fake_serve(&lab, &one);
+    client_get(&lab, &client, "/");
+    fake_expect(&lab, &one, "REQUEST GET http://h/\n");
+    SAY(&one, response, lab.id, 0, .status = 200, .body = IPC_BODY_LENGTH, .length = 5);
+    SAY(&one, body, lab.id, 0, .bytes = SLICE("12345"));
+    SAY(&one, body, lab.id, 0, .bytes = SLICE("6"));
+    assert_true(lab_logged(&lab, "response.refused"));
+    assert_true(slice_ends(peer_heard(&client), SLICE("\r\n\r\n12345")));
+    assert_int_equal(lab.edge->inbounds.used, 0);
+    lab_expect_reports(&lab, "");
+    peer_close(&client);
+    fake_die(&lab, &one, 0, 0, 0);
+}
+
+TEST(a_handshake_that_cannot_be_answered_is_told_to_its_socket)
+{
+    fake_serve(&lab, &one);
+    client_upgrade(&lab, &client, "/ws");
+    fake_expect(&lab, &one, "REQUEST GET http://h/ws\n");
+    SAY(&one, response, lab.id, 0, .status = 101, .hold = lab.hold,
+        .head = SLICE("Bad\x01Name: x\n"));
+    SAY(&one, ws_accept, lab.hold, 0, 0);
+    fake_expect(&lab, &one, "WS_CLOSED 1006 lost the WebSocket handshake could not be answered\n");
+    assert_true(client_heard(&client, "HTTP/1.1 500 "));
+    assert_true(lab_logged(&lab, "response.refused"));
+    lab_expect_reports(&lab, "");
+    peer_close(&client);
+    fake_die(&lab, &one, 0, 0, 0);
+}
+
 TEST(an_upgrade_may_be_answered_like_any_request)
 {
     fake_serve(&lab, &one);
@@ -289,6 +370,9 @@ int main(void)
         T(a_body_that_was_given_away_cannot_be_given_again),
         T(broken_code_answers_with_its_error_until_it_is_mended),
         T(a_header_that_cannot_be_sent_is_the_applications_mistake),
+        T(what_a_worker_may_not_say_of_a_request),
+        T(a_body_beyond_its_length_is_the_applications_mistake),
+        T(a_handshake_that_cannot_be_answered_is_told_to_its_socket),
         T(an_upgrade_may_be_answered_like_any_request),
         T(an_upgrade_whose_client_has_gone_is_told_to_who_accepts_it),
         T(a_response_that_ends_before_the_requests_body_says_so_to_the_worker),

@@ -221,6 +221,31 @@ TEST(an_item_that_fills_the_queue_comes_whole_and_one_byte_more_cuts_the_answer)
     assert_int_equal(asker.link->calls.count, 0);
 }
 
+TEST(a_worker_makes_so_many_requests_at_once)
+{
+    for (unsigned i = 0; i < LINK_CALLS; i++)
+        SAY(&asker, fetch, IPC_WORKER_EXCHANGE | i, 0, .service = SLICE("B"),
+            .head = SLICE("GET http://b.example/\n"));
+    assert_int_equal(asker.link->calls.count, LINK_CALLS);
+    lab_expect_reports(&lab, "");
+    SAY(&asker, cancel, IPC_WORKER_EXCHANGE | 7, 0, 0);
+    SAY(&asker, fetch, IPC_WORKER_EXCHANGE | 7, 0, .service = SLICE("B"),
+        .head = SLICE("GET http://b.example/\n"));
+    lab_expect_reports(&lab, "");
+    SAY(&asker, fetch, IPC_WORKER_EXCHANGE | LINK_CALLS, 0, .service = SLICE("B"),
+        .head = SLICE("GET http://b.example/\n"));
+    lab_expect_reports(&lab, "BAD FETCH: too many requests at once\n");
+}
+
+TEST(a_request_whose_body_breaks_off_is_cancelled)
+{
+    call(IPC_BODY_STREAM);
+    SAY(&asker, body_abort, CALL, 0, .error = ERR_INTERNAL);
+    fake_expect(&lab, &answerer, "CANCEL\n");
+    fake_expect(&lab, &asker, "");
+    assert_int_equal(asker.link->calls.count, 0);
+}
+
 TEST(a_service_that_is_not_there_fails)
 {
     SAY(&asker, fetch, CALL, 0, .service = SLICE("GONE"), .head = SLICE("GET http://x/\n"));
@@ -256,6 +281,8 @@ int main(void)
         T(an_item_over_the_window_comes_as_it_is_taken),
         T(a_fetch_is_given_up_while_its_end_waits),
         T(an_item_that_fills_the_queue_comes_whole_and_one_byte_more_cuts_the_answer),
+        T(a_worker_makes_so_many_requests_at_once),
+        T(a_request_whose_body_breaks_off_is_cancelled),
         T(a_service_that_is_not_there_fails),
         T(a_body_over_its_window_is_a_violation),
     };
