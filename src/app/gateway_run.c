@@ -141,16 +141,18 @@ static void on_app_ready(void *arg, const char *app)
     announce_when_ready(r);
 }
 
-/* Before it was ready the command has failed; later the edge has said it, and the next change may
- * repair it. */
+/* Before it was ready the command has failed; later the next change may repair it. The edge has
+ * said it, in one line. */
 static void on_app_failed(void *arg, const char *app, struct slice text)
 {
     struct run *r = arg;
 
-    if (r->is_ready || !is_dev(r) || r->stops)
+    if (!is_dev(r) || r->stops)
         return;
-    (void)fprintf(stderr, "%.*s\n", SLICE_FMT(text));
-    stop(r, EXIT_WRONG);
+    if (r->log.form != LOG_JSON)
+        (void)fprintf(stderr, "%.*s\n", SLICE_FMT(text));
+    if (!r->is_ready)
+        stop(r, EXIT_WRONG);
 }
 
 /* Something that an edge does on its own thread. */
@@ -370,7 +372,6 @@ static void open_edges(struct run *r, struct loaded *take_x)
 {
     struct err_note note = {0};
 
-    r->log = stderr_log(take_x->config->log_level, take_x->config->log_form);
     if (open_all(r, take_x, &note) < 0) {
         loaded_free(take_x);
         stop(r, say(&note));
@@ -476,11 +477,26 @@ static void reload(struct run *r, struct loaded *take_x)
     r->loaded = take_x;
 }
 
+/* For programs each line is an event; as long as nothing runs, nobody but people can be meant. */
+static void tell(struct run *r, bool failed, struct slice text)
+{
+    struct slice line;
+
+    if (!r->log.ops || r->log.form != LOG_JSON) {
+        say_lines(stderr, text);
+        return;
+    }
+    while (slice_split(&text, '\n', &line))
+        if (line.n)
+            log_event(&r->log, failed ? LOG_ERROR : LOG_WARN,
+                      failed ? "config.refused" : "config.warned", F_TEXT("text", line));
+}
+
 /* Errors each time, warnings when they are new. */
 static void show(struct run *r, bool failed, struct slice text)
 {
     if (failed || !slice_eq(text, buf_slice(&r->warnings)))
-        say_lines(stderr, text);
+        tell(r, failed, text);
     buf_clear(&r->warnings);
     (void)buf_add(&r->warnings, failed ? SLICE_NONE : text);
 }
@@ -489,6 +505,8 @@ static void on_loaded(void *arg, struct loaded *take_x, struct slice text)
 {
     struct run *r = arg;
 
+    if (take_x && !r->loaded)
+        r->log = stderr_log(take_x->config->log_level, take_x->config->log_form);
     show(r, !take_x, text);
     load_close(r->loading);
     r->loading = NULL;

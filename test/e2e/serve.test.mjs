@@ -109,3 +109,17 @@ test('several edges: objects and sockets reach each other from all of them', asy
     assert.equal((await all[7].ask('who')).sockets, 30);
     for (const one of all) assert.equal(one.closed, null);
 });
+
+test('in a log for programs every line is one, also about the configuration', async (t) => {
+    const folder = scratch(t, { 'index.js': hello('hi'), 'wrangler.toml': 'main = "index.js"\nmian = 1\n' });
+
+    write(folder, 'holdfast.toml', 'state = "state"\n[[listen]]\nport = 0\n[[app]]\npath = "."\n');
+    const server = await Holdfast.serve(['serve', '--config', join(folder, 'holdfast.toml')]);
+
+    await server.logged(/"event":"config\.warned","text":"[^"]*wrangler\.toml:2: warning: unknown key/);
+    write(folder, 'wrangler.toml', 'main = "nowhere.js"\n');
+    server.signal('SIGHUP');
+    await server.logged(/"event":"config\.refused","text":"[^"]*wrangler\.toml:1: main: there is no file/);
+    await server.stop();
+    for (const line of server.log.trim().split('\n')) JSON.parse(line);
+});
