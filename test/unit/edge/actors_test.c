@@ -16,6 +16,17 @@ TEST(an_actor_is_found_by_its_key_and_keeps_its_name)
     actors_done(&as);
 }
 
+TEST(a_key_has_a_size)
+{
+    static char key[ACTOR_KEY_MAX + 1];
+    struct actors as = {0};
+
+    memset(key, 'k', sizeof(key));
+    assert_non_null(actors_get(&as, slice_make(key, ACTOR_KEY_MAX), SLICE("")));
+    assert_null(actors_get(&as, slice_make(key, ACTOR_KEY_MAX + 1), SLICE("")));
+    actors_done(&as);
+}
+
 TEST(an_actor_goes_with_its_last_hold)
 {
     struct actors as = {0};
@@ -82,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_actor_is_found_by_its_key_and_keeps_its_name),
+        cmocka_unit_test(a_key_has_a_size),
         cmocka_unit_test(an_actor_goes_with_its_last_hold),
         cmocka_unit_test(an_automatic_answer_outlives_the_holds_until_the_actor_rests),
         cmocka_unit_test(equal_pieces_are_stored_once),

@@ -64,6 +64,26 @@ TEST(forwarded_is_read_where_x_forwarded_for_is_not)
     expect("10.0.0.1", "192.0.2.1", FIELDS(FWD("for=9.9.9.9"), XFF("192.0.2.1")));
 }
 
+/* A client behind so many trusted proxies. */
+static void expect_behind(unsigned proxies, const char *want)
+{
+    CLEANUP(buf_done) struct buf list = {.max = 4096};
+    struct exchange_field f = {.name = SLICE("X-Forwarded-For")};
+
+    (void)buf_addf(&list, "192.0.2.1");
+    for (unsigned i = 1; i <= proxies; i++)
+        (void)buf_addf(&list, ", 10.0.1.%u", i);
+    f.value = buf_slice(&list);
+    expect("10.0.0.1", want, &f, 1);
+}
+
+TEST(so_many_proxies_are_looked_through)
+{
+    expect_behind(31, "192.0.2.1");
+    expect_behind(32, "10.0.1.1");
+    expect_behind(33, "10.0.1.2");
+}
+
 TEST(no_list_trusts_nobody)
 {
     const struct exchange_field f = XFF("1.2.3.4");
@@ -82,6 +102,7 @@ int main(void)
         cmocka_unit_test(a_trusted_proxy_names_its_client),
         cmocka_unit_test(what_the_client_wrote_itself_is_left_of_it),
         cmocka_unit_test(forwarded_is_read_where_x_forwarded_for_is_not),
+        cmocka_unit_test(so_many_proxies_are_looked_through),
         cmocka_unit_test(no_list_trusts_nobody),
     };
 

@@ -374,6 +374,64 @@ TEST(a_client_whose_events_pile_up_is_not_read)
     fake_die(&lab, &one, 0, 0, 0);
 }
 
+TEST(so_do_its_bytes)
+{
+    static char big[HOLD_BYTES_MAX / 32];
+    unsigned n = 0;
+
+    fake_serve(&lab, &one);
+    (void)lab_socket(&lab, &one, &client, IPC_HIBERNATE, "Room/1");
+    while (lab.edge->stats.paused == 0) {
+        const uint64_t before = lab.app->events.bytes;
+
+        assert_true(before < HOLD_BYTES_MAX);
+        client_frame(&client, 2, slice_make(big, sizeof(big)));
+        assert_true(lab.app->events.bytes > before);
+        n++;
+    }
+    assert_true(lab.app->events.bytes >= HOLD_BYTES_MAX);
+    client_frame(&client, 2, slice_make(big, sizeof(big)));
+    assert_int_equal(lab.app->events.n, n);
+    peer_close(&client);
+    fake_die(&lab, &one, 0, 0, 0);
+}
+
+TEST(an_application_whose_events_pile_up_hears_nobody)
+{
+    enum { CLIENTS = APP_EVENTS_MAX / HOLD_EVENTS_MAX };
+    static struct peer clients[CLIENTS];
+    CLEANUP(buf_done) struct buf frames = {.max = 1 << 16};
+    uint64_t first;
+
+    fake_serve(&lab, &one);
+    (void)lab_socket(&lab, &one, &client, IPC_HIBERNATE, "Room/1");
+    for (unsigned i = 0; i < CLIENTS; i++)
+        (void)lab_socket(&lab, &one, &clients[i], IPC_HIBERNATE, "Room/1");
+    first = lab.seq + 1;
+    for (unsigned i = 0; i < HOLD_EVENTS_MAX; i++)
+        (void)buf_add(&frames, SLICE("\x81\x81\0\0\0\0x"));
+    for (unsigned i = 0; i < CLIENTS; i++)
+        peer_say(&clients[i], buf_slice(&frames));
+    assert_int_equal(lab.app->events.n, APP_EVENTS_MAX);
+    assert_int_equal(lab.edge->stats.paused, CLIENTS);
+    /* One more gets in, of whom nothing waits yet; then it is not read either. */
+    client_text(&client, "one more");
+    client_text(&client, "too many");
+    assert_int_equal(lab.app->events.n, APP_EVENTS_MAX + 1);
+    assert_int_equal(lab.edge->stats.paused, CLIENTS + 1);
+    client_get(&lab, &other, "/");
+    assert_true(client_heard(&other, "HTTP/1.1 503 "));
+    fake_ack(&one, first, APP_EVENTS_MAX / 2);
+    assert_int_equal(lab.app->events.n, APP_EVENTS_MAX / 2 + 1);
+    fake_ack(&one, first + APP_EVENTS_MAX / 2, 1);
+    assert_int_equal(lab.app->events.n, APP_EVENTS_MAX / 2 + 1); /* it goes on with the other one */
+    for (unsigned i = 0; i < CLIENTS; i++)
+        peer_close(&clients[i]);
+    peer_close(&client);
+    peer_close(&other);
+    fake_die(&lab, &one, 0, 0, 0);
+}
+
 TEST(a_client_that_does_not_read_is_closed)
 {
     static char big[60000];
@@ -513,6 +571,8 @@ int main(void)
         T(a_lost_connection_is_told_again_after_a_crash),
         T(answers_go_before_the_close_for_a_mistake),
         T(a_client_whose_events_pile_up_is_not_read),
+        T(so_do_its_bytes),
+        T(an_application_whose_events_pile_up_hears_nobody),
         T(a_client_that_does_not_read_is_closed),
         T(or_it_misses_messages_and_is_told_so),
         T(a_client_that_sends_too_fast_is_closed),

@@ -12,7 +12,7 @@
 #include "edge/upstream_int.h"
 #include "lib/origin_lab.h"
 
-enum { TARGETS = 2 };
+enum { TARGETS = 33 }; /* one more than are tried */
 
 static struct loop *loop;
 static struct origin *origins[TARGETS];
@@ -275,6 +275,16 @@ TEST(nobody_there_is_said_with_all_names)
     assert_int_equal(edge->stats.upstream_unreached, 2);
 }
 
+TEST(so_many_targets_are_tried)
+{
+    add_dead_target(0);
+    for (unsigned i = 1; i < TARGETS; i++)
+        targets[i] = targets[0];
+    add_target(TARGETS - 1, ANSWERS(HI));
+    open_app(TARGETS, (struct app_origin){0});
+    get("not reached: refused"); /* the last is one too many */
+}
+
 TEST(so_many_requests_and_no_more)
 {
     struct upstream_call *first;
@@ -449,6 +459,7 @@ int main(void)
         T(the_next_target_is_asked_when_one_is_not_reached),
         T(a_target_that_fails_often_is_passed_over_for_a_while),
         T(nobody_there_is_said_with_all_names),
+        T(so_many_targets_are_tried),
         T(so_many_requests_and_no_more),
         T(so_many_connections_the_rest_waits_in_a_line_that_has_an_end),
         T(an_origin_that_is_silent_has_failed),
