@@ -12,7 +12,6 @@
 #include "edge/woh.h"
 #include "edge/ws_origin.h"
 #include "egress/egress.h"
-#include "wire/fields.h"
 
 static void on_alarm_due(struct timer *t)
 {
@@ -108,22 +107,6 @@ struct app *app_new(struct edge *e, unsigned index, const struct app_config *c,
     list_init(&a->links);
     a->alarm_timer.due = on_alarm_due;
     return a;
-}
-
-bool app_is_origin(const struct app *a)
-{
-    return a->routes && !a->settings->has_worker && !a->broken;
-}
-
-uint32_t app_comment_ms(const struct app *a, struct slice fields)
-{
-    const uint32_t ms = settings_limits(a->settings)->comment_ms;
-    struct slice type, coding;
-
-    if (ms == APP_NEVER || !fields_find(fields, SLICE("Content-Type"), &type) ||
-        fields_find(fields, SLICE("Content-Encoding"), &coding))
-        return 0;
-    return slice_starts_nocase(type, SLICE("text/event-stream")) ? ms : 0;
 }
 
 void app_free(struct app *a)

@@ -2,7 +2,6 @@
 
 #include "conn/http1_server.h"
 #include "edge/access.h"
-#include "edge/app.h"
 #include "edge/browser_origin.h"
 #include "edge/client.h"
 #include "edge/control.h"
@@ -18,17 +17,18 @@
 void dispatch_request(struct app *a, const struct exchange_request *rq, struct reply reply,
                       struct slice peer)
 {
-    const bool is_files = !a->settings->has_worker && !a->broken && !a->routes;
+    const bool has_code = a->settings->has_worker || a->broken;
+    const enum files_asker asker = has_code || a->routes ? FILES_CLIENT : FILES_FETCH;
     char text[CLIENT_TEXT];
 
-    if (a->files && files_serve(a->files, rq, reply, is_files ? FILES_FETCH : FILES_CLIENT))
+    if (a->files && files_serve(a->files, rq, reply, asker))
         a->edge->stats.requests_files++;
-    else if (is_files)
-        reply_text(reply, 404, SLICE("Not Found"));
-    else if (app_is_origin(a))
+    else if (has_code)
+        inbound_open(a, rq, reply, client_find(&a->edge->trusted, peer, rq, text));
+    else if (a->routes)
         origin_open(a, rq, reply, peer);
     else
-        inbound_open(a, rq, reply, client_find(&a->edge->trusted, peer, rq, text));
+        reply_text(reply, 404, SLICE("Not Found"));
 }
 
 /* A handshake that a page of a foreign site makes in a browser. */

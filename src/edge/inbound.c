@@ -5,7 +5,6 @@
 
 #include "base/enc.h"
 #include "base/seen.h"
-#include "edge/app.h"
 #include "edge/delivery.h"
 #include "edge/edge_int.h"
 #include "edge/handoff.h"
@@ -398,7 +397,7 @@ static int respond(struct link *l, struct inbound *in, const struct ipc_frame *f
         .fields = m->head,
         .body = (enum exchange_body)m->body,
         .length = m->length,
-        .comment_ms = app_comment_ms(in->app, m->head),
+        .comment_ms = settings_comment_ms(in->app->settings, m->head),
     };
     const struct reply reply = in->reply;
 

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "edge/app.h"
 #include "edge/edge_int.h"
 #include "edge/grip_hold.h"
 #include "edge/origin_cors.h"
@@ -306,18 +305,20 @@ static enum exchange_body body_of(const struct upstream_response *r)
 static void on_response(void *arg, const struct upstream_response *r)
 {
     struct proxied *p = arg;
+    const struct exchange_response response = {
+        .status = r->status,
+        .reason = r->reason,
+        .fields = r->head,
+        .body = body_of(r),
+        .length = r->length,
+        .comment_ms = settings_comment_ms(p->app->settings, r->head),
+    };
 
     if (is_instructed(p, r)) {
         hand_to_hold(p, r);
         return;
     }
-    if (reply_respond(p->reply, &(struct exchange_response){
-                                    .status = r->status,
-                                    .reason = r->reason,
-                                    .fields = r->head,
-                                    .body = body_of(r),
-                                    .length = r->length,
-                                    .comment_ms = app_comment_ms(p->app, r->head)}) < 0)
+    if (reply_respond(p->reply, &response) < 0)
         refuse_origin(p, -ERR_ORIGIN_BAD, slice_str(err_text(ERR_ORIGIN_BAD)));
     else
         p->has_responded = true;

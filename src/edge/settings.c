@@ -1,5 +1,7 @@
 #include "edge/settings.h"
 
+#include "wire/fields.h"
+
 static void *own(struct settings *s, void *p)
 {
     s->owned = mem_grow(s->owned, (s->n_owned + 1) * sizeof(s->owned[0]));
@@ -218,4 +220,15 @@ void settings_free(struct settings *s)
         mem_free(s->owned[i]);
     mem_free(s->owned);
     mem_free(s);
+}
+
+uint32_t settings_comment_ms(const struct settings *s, struct slice fields)
+{
+    const uint32_t ms = settings_limits(s)->comment_ms;
+    struct slice type, coding;
+
+    if (ms == APP_NEVER || !fields_find(fields, SLICE("Content-Type"), &type) ||
+        fields_find(fields, SLICE("Content-Encoding"), &coding))
+        return 0;
+    return slice_starts_nocase(type, SLICE("text/event-stream")) ? ms : 0;
 }

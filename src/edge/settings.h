@@ -25,5 +25,8 @@ static inline const struct app_limits *settings_limits(const struct settings *s)
 {
     return &s->config.limits;
 }
+/* exchange_response.comment_ms of a response with these fields: not 0 for an event stream in plain
+ * text. */
+uint32_t settings_comment_ms(const struct settings *s, struct slice fields);
 
 #endif
