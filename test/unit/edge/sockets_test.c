@@ -132,7 +132,7 @@ TEST(a_close_that_cannot_be_sent_becomes_1011)
 
     SAY(&one, ws_close, hold, 0, .code = 1006);
     assert_true(client_heard_close(&client, 1011));
-    assert_true(lab_logged(&lab, "hold.close_code"));
+    assert_true(lab_logged(&lab, "close.refused"));
     expect_fine();
 }
 
