@@ -252,7 +252,7 @@ static void fail_handshake(struct tls_conn *c)
 
 static void up(struct tls_conn *c)
 {
-    if (!tls_records_start(&c->records, c->ssl)) {
+    if (!tls_records_start(&c->records, c->ssl, buf_slice(&c->tls->out))) {
         fail(c, "the library's state cannot be taken over");
         return;
     }

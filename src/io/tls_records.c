@@ -92,8 +92,7 @@ static void next_keys(const struct tls_records *r, struct tls_direction *d)
     d->seq = 0;
 }
 
-/* The library tells the secrets of 1.3 only as lines of a key log, "LABEL random secret", and each
- * when its key comes into use. */
+/* The library tells the secrets of 1.3 only as lines of a key log, "LABEL random secret". */
 static void on_secret(const SSL *ssl, const char *line)
 {
     struct tls_records *r = SSL_get_app_data(ssl);
@@ -105,31 +104,35 @@ static void on_secret(const SSL *ssl, const char *line)
         return;
     if (OPENSSL_hexstr2buf_ex(d->secret, sizeof(d->secret), &n, strrchr(line, ' ') + 1, '\0') == 1)
         d->n_secret = (uint8_t)n;
-    d->seq = 0;
-}
-
-/* Counts the records of the handshake: tickets go under the key of the data. */
-static void on_message(int writes, int version, int type, const void *p, size_t n, SSL *ssl,
-                       void *arg)
-{
-    struct tls_records *r = SSL_get_app_data(ssl);
-
-    if (type == SSL3_RT_HEADER)
-        (writes ? &r->out : &r->in)->seq++;
 }
 
 void tls_records_follow(SSL_CTX *ctx)
 {
     SSL_CTX_set_keylog_callback(ctx, on_secret);
-    SSL_CTX_set_msg_callback(ctx, on_message);
 }
 
-static bool start_13(struct tls_records *r, const EVP_MD *md)
+/* How many records these bytes are. */
+static uint64_t count_records(struct slice bytes)
+{
+    uint64_t n = 0;
+
+    for (; bytes.n >= HEAD; n++) {
+        const size_t body = (size_t)bytes.p[3] << 8 | bytes.p[4];
+
+        (void)slice_take(&bytes, MIN(HEAD + body, bytes.n));
+    }
+    return n;
+}
+
+/* Our Finished went long before the client's, so the last things said are tickets, and they are
+ * under the key of the data. */
+static bool start_13(struct tls_records *r, const EVP_MD *md, struct slice last)
 {
     if (r->in.n_secret != EVP_MD_get_size(md) || r->out.n_secret != EVP_MD_get_size(md))
         return false;
     make_keys(r, &r->in);
     make_keys(r, &r->out);
+    r->out.seq = count_records(last);
     return true;
 }
 
@@ -186,7 +189,7 @@ static bool find_aead(struct tls_records *r)
     return false;
 }
 
-bool tls_records_start(struct tls_records *r, const SSL *ssl)
+bool tls_records_start(struct tls_records *r, const SSL *ssl, struct slice last)
 {
     const SSL_SESSION *session = SSL_get_session(ssl);
     const unsigned fragment = session ? SSL_SESSION_get_max_fragment_length(session) : 0;
@@ -198,7 +201,7 @@ bool tls_records_start(struct tls_records *r, const SSL *ssl)
     if (SSL_has_pending(ssl) || !find_aead(r) || !(r->is_13 || SSL_version(ssl) == TLS1_2_VERSION))
         return false;
     md = SSL_CIPHER_get_handshake_digest(r->cipher);
-    return r->is_13 ? start_13(r, md) : start_12(r, md, ssl);
+    return r->is_13 ? start_13(r, md, last) : start_12(r, md, ssl);
 }
 
 /* --- one record --- */

@@ -50,12 +50,13 @@ struct tls_records {
     uint8_t alert; /* see TLS_RECORD_ALERT, TLS_RECORD_BAD */
 };
 
-/* Every SSL of ctx tells the struct tls_records that is its app data (SSL_set_app_data) what
- * tls_records_start() needs. */
+/* Every SSL of ctx tells its secrets to the struct tls_records that is its app data
+ * (SSL_set_app_data). */
 void tls_records_follow(SSL_CTX *ctx);
-/* Takes over from ssl, whose handshake is done and which is not used any more. False: it is in a
- * state that cannot be taken over, and then nothing may be sent. */
-bool tls_records_start(struct tls_records *r, const SSL *ssl);
+/* Takes over from ssl, whose handshake is done and which is not used any more. last: what it wrote in
+ * the step that ended the handshake. False: it is in a state that cannot be taken over, and then
+ * nothing may be sent. */
+bool tls_records_start(struct tls_records *r, const SSL *ssl, struct slice last);
 
 enum tls_record {
     TLS_RECORD_NONE,  /* incomplete; nothing was taken */
