@@ -37,15 +37,15 @@ static struct slice unquoted(struct slice value)
     return value;
 }
 
-/* The value of `for` in one element of Forwarded: for="[2001:db8::1]:80";proto=https */
-static struct slice for_of(struct slice element)
+/* The value of a parameter of one element of Forwarded: for="[2001:db8::1]:80";proto=https */
+static struct slice parameter(struct slice element, struct slice wanted)
 {
     struct slice pair, name;
 
     while (slice_split(&element, ';', &pair)) {
         struct slice value = slice_trim(pair);
 
-        if (slice_split(&value, '=', &name) && slice_eq_nocase(slice_trim(name), SLICE("for")))
+        if (slice_split(&value, '=', &name) && slice_eq_nocase(slice_trim(name), wanted))
             return unquoted(slice_trim(value));
     }
     return SLICE_NONE;
@@ -73,7 +73,7 @@ static bool walk(const struct egress_rules *trusted, struct slice list, bool for
         struct slice hop = take_last(&list);
         struct egress_address a;
 
-        hop = bare(forwarded ? for_of(hop) : hop);
+        hop = bare(forwarded ? parameter(hop, SLICE("for")) : hop);
         if (!egress_address_parse(hop, &a))
             return true; /* "unknown", "_hidden", rubbish: nothing left of it says more */
         *best = hop;
@@ -111,4 +111,31 @@ struct slice client_find(const struct egress_rules *trusted, struct slice peer,
         (void)search(trusted, rq, SLICE("Forwarded"), true, &best);
     n = snprintf(ret, CLIENT_TEXT, "%.*s", SLICE_FMT(best));
     return slice_make(ret, MIN((size_t)n, (size_t)CLIENT_TEXT - 1));
+}
+
+/* The last word of the last field of that name: what the nearest proxy said. */
+static struct slice last_word(const struct exchange_request *rq, struct slice name)
+{
+    for (size_t i = rq->n_fields; i-- > 0;)
+        if (slice_eq_nocase(rq->fields[i].name, name)) {
+            struct slice list = rq->fields[i].value;
+
+            return take_last(&list);
+        }
+    return SLICE_NONE;
+}
+
+bool client_is_secure(const struct egress_rules *trusted, struct slice peer,
+                      const struct exchange_request *rq)
+{
+    struct slice proto = SLICE_NONE;
+
+    if (is_trusted(trusted, peer)) {
+        proto = last_word(rq, SLICE("X-Forwarded-Proto"));
+        if (proto.n == 0)
+            proto = parameter(last_word(rq, SLICE("Forwarded")), SLICE("proto"));
+    }
+    if (proto.n == 0)
+        return rq->tls_version != NULL;
+    return slice_eq_nocase(proto, SLICE("https")) || slice_eq_nocase(proto, SLICE("wss"));
 }

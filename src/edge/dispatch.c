@@ -24,7 +24,8 @@ void dispatch_request(struct app *a, const struct exchange_request *rq, struct r
     if (a->files && files_serve(a->files, rq, reply, asker))
         a->edge->stats.requests_files++;
     else if (has_code)
-        inbound_open(a, rq, reply, client_find(&a->edge->trusted, peer, rq, text));
+        inbound_open(a, rq, reply, client_find(&a->edge->trusted, peer, rq, text),
+                     client_is_secure(&a->edge->trusted, peer, rq));
     else if (a->routes)
         origin_open(a, rq, reply, peer);
     else

@@ -131,7 +131,7 @@ static const struct exchange_ops facts = {.body = on_body, .taken = on_taken, .c
 /* --- the request --- */
 
 /* The absolute URL that the application sees. */
-static void put_url(struct buf *b, const struct exchange_request *rq)
+static void put_url(struct buf *b, const struct exchange_request *rq, bool is_secure)
 {
     const struct slice host = rq->host.n ? rq->host : SLICE("localhost");
 
@@ -139,19 +139,21 @@ static void put_url(struct buf *b, const struct exchange_request *rq)
         (void)buf_add(b, rq->target);
         return;
     }
-    (void)buf_add(b, rq->tls_version ? SLICE("https://") : SLICE("http://"));
+    (void)buf_add(b, is_secure ? SLICE("https://") : SLICE("http://"));
     (void)buf_add(b, host);
     (void)buf_add(b, target_path(rq->target));
 }
 
 /* Method, URL and fields. Applications read the client's address in CF-Connecting-IP: it is ours to
  * say, whatever a client from outside says. */
-static void put_head(struct buf *b, const struct exchange_request *rq, struct slice peer,
-                     bool outside)
+static void put_head(struct buf *b, const struct inbound *in, const struct exchange_request *rq,
+                     struct slice peer)
 {
+    const bool outside = reply_client(in->reply) != NULL;
+
     (void)buf_add(b, rq->method);
     (void)buf_add_byte(b, ' ');
-    put_url(b, rq);
+    put_url(b, rq, in->is_secure);
     (void)buf_add_byte(b, '\n');
     if (peer.n)
         (void)fields_put(b, SLICE("CF-Connecting-IP"), peer);
@@ -183,7 +185,7 @@ static struct blob *request_frame(const struct inbound *in, const struct exchang
     buf_init(&text, HEAD_MAX + CF_MAX);
     buf_init(&frame, HEAD_MAX + CF_MAX + 4096);
     (void)buf_reserve(&text, USUAL_TEXT);
-    put_head(&text, rq, peer, reply_client(in->reply) != NULL);
+    put_head(&text, in, rq, peer);
     n = text.n;
     put_cf(&text, rq, peer);
     (void)buf_reserve(&frame, text.n + 64);
@@ -232,7 +234,7 @@ static void want_hold(struct inbound *in)
 }
 
 void inbound_open(struct app *a, const struct exchange_request *request, struct reply take_reply,
-                  struct slice peer)
+                  struct slice peer, bool is_secure)
 {
     struct inbound *in;
     struct blob *frame;
@@ -249,6 +251,7 @@ void inbound_open(struct app *a, const struct exchange_request *request, struct 
     in->seq = delivery_next_seq(a);
     in->began_us = loop_now_us(a->edge->loop);
     in->window = IPC_BODY_WINDOW;
+    in->is_secure = is_secure;
     in->has_body = request->body != EXCHANGE_BODY_NONE;
     in->body_done = !in->has_body;
     if (in->has_body && a->settings->config.origin && reply_client(take_reply)) {
@@ -374,7 +377,7 @@ static int upgrade(struct link *l, struct inbound *in, const struct ipc_frame *f
     if (!x || !h || m->hold != in->hold)
         return link_bad(l, "101 for what was no upgrade", f);
     buf_init(&url, HEAD_MAX);
-    put_url(&url, exchange_request(x));
+    put_url(&url, exchange_request(x), in->is_secure);
     t = exchange_upgrade(x, m->head, &in->app->ws);
     if (t) {
         in->hold = 0;

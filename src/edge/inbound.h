@@ -37,6 +37,7 @@ struct inbound {
     uint32_t unpaid;  /* of the response's body: taken by the client and not credited yet */
     struct buf *kept; /* what the worker was given of the request's body, for a handoff; NULL: none,
                          or it took more than a window */
+    bool is_secure;   /* the client speaks TLS */
     bool has_body;    /* the request */
     bool body_done;   /* the request's body was given whole */
     bool responded;   /* a response head went to the reply */
@@ -44,11 +45,11 @@ struct inbound {
 
 /*
  * Queues the REQUEST; from now on the reply is the inbound's. peer: the address of the client, may
- * be empty. Answers at once when the application cannot run (500) or
+ * be empty; is_secure: it speaks TLS. Answers at once when the application cannot run (500) or
  * too much waits (503).
  */
 void inbound_open(struct app *a, const struct exchange_request *request, struct reply take_reply,
-                  struct slice peer);
+                  struct slice peer, bool is_secure);
 /* The REQUEST has gone over a link: its body may follow. */
 void inbound_sent(struct inbound *in);
 struct inbound *inbound_find(const struct edge *e, uint64_t id);

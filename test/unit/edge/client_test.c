@@ -95,6 +95,33 @@ TEST(no_list_trusts_nobody)
     assert_int_equal(client_find(NULL, SLICE_NONE, &rq, room).n, 0);
 }
 
+static bool is_secure(const char *peer, const char *tls, const char *name, const char *value)
+{
+    static const char *const list[] = {"10.0.0.0/8", NULL};
+    const struct exchange_field f = {slice_str(name), slice_str(value)};
+    const struct exchange_request rq = {.fields = &f, .n_fields = 1, .tls_version = tls};
+    struct egress_rules rules = {0};
+    bool found;
+
+    assert_int_equal(egress_rules_init(&rules, list, NULL, NULL), 0);
+    found = client_is_secure(&rules, slice_str(peer), &rq);
+    egress_rules_done(&rules);
+    return found;
+}
+
+TEST(a_trusted_proxy_says_whether_its_client_speaks_tls)
+{
+    assert_true(is_secure("10.0.0.1", NULL, "x-forwarded-proto", "https"));
+    assert_true(is_secure("", NULL, "X-Forwarded-Proto", "http, WSS"));
+    assert_false(is_secure("10.0.0.1", NULL, "X-Forwarded-Proto", "https, http"));
+    assert_false(is_secure("10.0.0.1", "TLSv1.3", "X-Forwarded-Proto", "http"));
+    assert_true(
+        is_secure("10.0.0.1", NULL, "Forwarded", "proto=http, for=9.9.9.9;proto=\"https\""));
+    assert_true(is_secure("10.0.0.1", "TLSv1.3", "Via", "1.1 x"));
+    assert_false(is_secure("192.0.2.1", NULL, "X-Forwarded-Proto", "https"));
+    assert_true(is_secure("192.0.2.1", "TLSv1.3", "X-Forwarded-Proto", "http"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +131,7 @@ int main(void)
         cmocka_unit_test(forwarded_is_read_where_x_forwarded_for_is_not),
         cmocka_unit_test(so_many_proxies_are_looked_through),
         cmocka_unit_test(no_list_trusts_nobody),
+        cmocka_unit_test(a_trusted_proxy_says_whether_its_client_speaks_tls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
