@@ -298,6 +298,7 @@ static int listen_all(struct run *r, const struct config *c, struct err_note *no
         result = listen_at(r, EDGE_PUBLIC, &c->listen[i], &r->ports[i], note);
     if (result >= 0 && c->control.host)
         result = listen_at(r, EDGE_CONTROL, &c->control, &r->control_port, note);
+    explicit_bzero(&r->tls_seed, sizeof(r->tls_seed)); /* old tickets are not to be opened by it */
     return result;
 }
 

@@ -168,6 +168,14 @@ static int ship(struct tls_conn *c)
     return -EAGAIN;
 }
 
+/* The same of what records asked us to say: nothing comes behind our close_notify. */
+static int answer(struct tls_conn *c)
+{
+    if (c->stream.watch.flags & STREAM_END_SENT)
+        buf_clear(&c->tls->out);
+    return ship(c);
+}
+
 /* --- the handshake --- */
 
 static void unshake(struct tls_conn *c)
@@ -236,7 +244,7 @@ static void answer_plain(struct tls *t)
 static void fail(struct tls_conn *c, const char *why)
 {
     c->is_broken = true;
-    (void)ship(c);
+    (void)answer(c);
     tell_failed(c, why);
 }
 
@@ -321,7 +329,7 @@ static ssize_t take(struct tls_conn *c, uint8_t *p)
         shake_on(c);
     if (!c->ssl)
         r = (ssize_t)open_records(c, p);
-    sent = ship(c);
+    sent = answer(c);
     return r == 0 && sent < 0 && sent != -EAGAIN ? sent : r;
 }
 

@@ -19,7 +19,9 @@
 
 enum { HEAD = 5, NONCE = 12, EXPLICIT = 8, TAG = 16, RANDOM = 32, MASTER = 48 };
 
-/* A key of AES-GCM is good for 2^24.5 records (RFC 8446 5.5). */
+/* A key of AES-GCM is good for 2^24.5 records (RFC 8446 5.5). 1.2 has no other key to go to, and the
+ * library sets no bound there either: after 2^32 full records, 64 TB of one connection, the same
+ * formula says 2^-44. */
 static const uint64_t key_records = 1 << 24;
 
 static const struct aead {
@@ -106,9 +108,20 @@ static void on_secret(const SSL *ssl, const char *line)
         d->n_secret = (uint8_t)n;
 }
 
+/* The client's Finished of 1.2 may come in pieces, each a record under the key of the data. */
+static void on_message(int writes, int version, int type, const void *p, size_t n, SSL *ssl,
+                       void *arg)
+{
+    struct tls_direction *d = &((struct tls_records *)SSL_get_app_data(ssl))->in;
+
+    if (!writes && type == SSL3_RT_HEADER)
+        d->seq = *(const uint8_t *)p == SSL3_RT_CHANGE_CIPHER_SPEC ? 0 : d->seq + 1;
+}
+
 void tls_records_follow(SSL_CTX *ctx)
 {
     SSL_CTX_set_keylog_callback(ctx, on_secret);
+    SSL_CTX_set_msg_callback(ctx, on_message);
 }
 
 /* How many records these bytes are. */
@@ -132,6 +145,7 @@ static bool start_13(struct tls_records *r, const EVP_MD *md, struct slice last)
         return false;
     make_keys(r, &r->in);
     make_keys(r, &r->out);
+    r->in.seq = 0; /* the library stops at the client's Finished */
     r->out.seq = count_records(last);
     return true;
 }
@@ -164,6 +178,7 @@ static bool start_12(struct tls_records *r, const EVP_MD *md, const SSL *ssl)
     bool ok;
 
     memcpy(seed, label, n_label);
+    r->out.seq = 1; /* after our Finished */
     ok = SSL_get_server_random(ssl, seed + n_label, RANDOM) == RANDOM &&
          SSL_get_client_random(ssl, seed + n_label + RANDOM, RANDOM) == RANDOM &&
          SSL_SESSION_get_master_key(SSL_get_session(ssl), master, MASTER) == MASTER &&
@@ -174,7 +189,6 @@ static bool start_12(struct tls_records *r, const EVP_MD *md, const SSL *ssl)
         memcpy(r->out.key, p += key, key);
         memcpy(r->in.iv, p += key, iv);
         memcpy(r->out.iv, p += iv, iv);
-        r->in.seq = r->out.seq = 1; /* after each Finished */
     }
     OPENSSL_cleanse(master, sizeof(master));
     OPENSSL_cleanse(block, sizeof(block));
@@ -310,7 +324,7 @@ static int seal(struct tls_records *r, const struct tls_aeads *a, uint8_t type,
         return -ERR_TOO_LARGE;
     body = p + HEAD + given;
     put_head(p, outer, given + sealed + TAG);
-    if (given)
+    if (given) /* the library's Finished had a random one: 2^-64 that it is this */
         put_number(p + HEAD, r->out.seq);
     if (!begin(r, &r->out, ctx, given ? p + HEAD : NULL, outer, sealed, true) ||
         !seal_pieces(ctx, body, from, n) || (r->is_13 && !update(ctx, body + n, &type, 1)) ||
@@ -394,7 +408,7 @@ static enum tls_record on_alert(struct tls_records *r, const struct tls_aeads *a
                                 struct buf *answers)
 {
     if (in.n != 2)
-        return refuse(r, a, SSL_AD_DECODE_ERROR, answers);
+        return refuse(r, a, SSL_AD_UNEXPECTED_MESSAGE, answers);
     if (in.p[1] == SSL3_AD_CLOSE_NOTIFY)
         return TLS_RECORD_END;
     if (r->is_13 ? in.p[1] == SSL_AD_USER_CANCELLED : in.p[0] == SSL3_AL_WARNING)
@@ -447,7 +461,7 @@ static uint8_t strip(const uint8_t *p, size_t *n)
 static enum tls_record on_record(struct tls_records *r, const struct tls_aeads *a, uint8_t type,
                                  struct slice in, struct buf *answers)
 {
-    if (in.n > TLS_PLAIN_MAX)
+    if (in.n > r->plain_max)
         return refuse(r, a, SSL_AD_RECORD_OVERFLOW, answers);
     if (r->n_begun && type != SSL3_RT_HANDSHAKE)
         return refuse(r, a, SSL_AD_UNEXPECTED_MESSAGE, answers);
@@ -466,25 +480,38 @@ static enum tls_record on_record(struct tls_records *r, const struct tls_aeads *
     }
 }
 
+/* The alert that a head deserves, or 0; the same and in the same order as the library's. */
+static uint8_t judge_head(const struct tls_records *r, const uint8_t *head, size_t n)
+{
+    if (head[1] != 3 || (head[2] != 3 && !r->is_13))
+        return SSL_AD_PROTOCOL_VERSION;
+    if (r->is_13 && head[0] != SSL3_RT_APPLICATION_DATA)
+        return SSL_AD_UNEXPECTED_MESSAGE;
+    if (head[2] != 3)
+        return SSL_AD_DECODE_ERROR;
+    return n > TLS_RECORD_MAX - HEAD ? SSL_AD_RECORD_OVERFLOW : 0;
+}
+
 enum tls_record tls_records_open(struct tls_records *r, const struct tls_aeads *a, struct slice *in,
                                  uint8_t *to, size_t *ret_n, struct buf *answers)
 {
-    uint8_t type;
+    uint8_t type, alert;
     size_t n;
 
     if (in->n < HEAD)
         return TLS_RECORD_NONE;
     type = in->p[0];
     n = (size_t)in->p[3] << 8 | in->p[4];
-    if (n > TLS_RECORD_MAX - HEAD)
-        return refuse(r, a, SSL_AD_RECORD_OVERFLOW, answers);
-    if (in->p[1] != 3 || in->p[2] != 3 || (r->is_13 && type != SSL3_RT_APPLICATION_DATA))
-        return refuse(r, a, SSL_AD_UNEXPECTED_MESSAGE, answers);
+    alert = judge_head(r, in->p, n);
+    if (alert)
+        return refuse(r, a, alert, answers);
     if (in->n < HEAD + n)
         return TLS_RECORD_NONE;
     (void)slice_take(in, HEAD);
     if (!open_body(r, a, type, slice_take(in, n), to, ret_n))
         return refuse(r, a, SSL_AD_BAD_RECORD_MAC, answers);
+    if (*ret_n > TLS_PLAIN_MAX + (r->is_13 ? 1U : 0)) /* type and padding count: RFC 8446 5.4 */
+        return refuse(r, a, SSL_AD_RECORD_OVERFLOW, answers);
     if (r->is_13)
         type = strip(to, ret_n);
     return on_record(r, a, type, slice_make(to, *ret_n), answers);

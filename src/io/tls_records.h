@@ -41,7 +41,7 @@ struct tls_records {
     struct tls_direction in;
     struct tls_direction out;
     const SSL_CIPHER *cipher;
-    uint16_t plain_max; /* of a record that we send */
+    uint16_t plain_max; /* of a record, either way */
     uint8_t aead;
     bool is_13;
     uint8_t quiet;   /* records since the last data, in or out */
@@ -50,8 +50,8 @@ struct tls_records {
     uint8_t alert; /* see TLS_RECORD_ALERT, TLS_RECORD_BAD */
 };
 
-/* Every SSL of ctx tells its secrets to the struct tls_records that is its app data
- * (SSL_set_app_data). */
+/* Every SSL of ctx tells its secrets, and how many records the peer's Finished was, to the struct
+ * tls_records that is its app data (SSL_set_app_data). */
 void tls_records_follow(SSL_CTX *ctx);
 /* Takes over from ssl, whose handshake is done and which is not used any more. last: what it wrote in
  * the step that ended the handshake. False: it is in a state that cannot be taken over, and then

@@ -280,7 +280,7 @@ TEST(close_notify_is_the_end_and_other_alerts_are_failures)
         assert_int_equal(p.us.alert, SSL_AD_INTERNAL_ERROR);
         assert_int_equal(p.answers.n, 0);
         peer_says(&p, SSL3_RT_ALERT, SLICE("\2"));
-        expect_refused(&p, SSL_AD_DECODE_ERROR);
+        expect_refused(&p, SSL_AD_UNEXPECTED_MESSAGE);
         close_pair(&p);
     }
 }
