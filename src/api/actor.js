@@ -26,7 +26,6 @@ const TICKS = 16; // an idle instance goes between 16 and 17 sixteenths of idleM
 /** What durable.js knows of the application. */
 export const world = { env: undefined, idleMs: 10_000, exports: {} };
 
-const actors = new Map(); // by "CLASS/ID"
 const byHandle = new Map(); // those that are live, by the handle of their storage
 const restoring = new Map(); // those that wait for RESTORED, by token
 let tokens = 0;
@@ -36,9 +35,8 @@ export const asleep = () => byHandle.size === 0 && restoring.size === 0;
 
 /** The actor of class row (durable.js) with that id. */
 export function actorOf(row, id, name) {
-  const key = `${row.name}/${id}`;
-  let actor = actors.get(key);
-  if (actor === undefined) actors.set(key, (actor = new Actor(row, id, key)));
+  let actor = row.actors.get(id);
+  if (actor === undefined) row.actors.set(id, (actor = new Actor(row, id)));
   actor.name ??= name;
   return actor;
 }
@@ -167,10 +165,10 @@ class Actor {
   touched = false;
   quietTicks = 0;
 
-  constructor(row, id, key) {
+  constructor(row, id) {
     this.row = row;
     this.id = id;
-    this.key = key;
+    this.key = `${row.name}/${id}`;
   }
 
   /** Runs fn as an event of the instance, waking it first. refused(error): it broke before fn could run. */
@@ -259,7 +257,7 @@ class Actor {
       native.link.actorState(true, this.sockets.size, this.key, this.name ?? '');
     }
     Object.assign(this, { state: COLD, top: null, instance: null, handle: 0, dirty: false, inTransaction: 0, alarmTouched: false, quietTicks: 0, root: new Gate(this, null) });
-    if (this.sockets.size === 0) actors.delete(this.key);
+    if (this.sockets.size === 0) this.row.actors.delete(this.id);
   }
 
   /** Resets it: callers and what waits get error, uncommitted writes are gone, the next event builds a new instance. */

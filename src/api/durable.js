@@ -19,7 +19,8 @@ const NO_JURISDICTION = 'Jurisdiction restrictions are not implemented in worker
 
 // --- the application ------------------------------------------------------------------------------------------------------------
 
-// By name: {name, key, mac, sqlite, exports}. mac makes ids of the key; exports[name] is the class once the module has been evaluated.
+// By name: {name, key, mac, sqlite, exports, actors}. mac makes ids of the key; exports[name] is the class once the module has been
+// evaluated; actors are by id.
 const classes = new Map();
 
 /**
@@ -34,7 +35,7 @@ export function setup(config, exports, env, loops = {}) {
   native.storage.configure(sync === 'normal', limits?.key ?? 0, limits?.value ?? 0, limits?.database ?? 0);
   for (const { name, key: given, sqlite } of rows ?? []) {
     const key = given ?? `${config.name}-${name}`;
-    classes.set(name, { name, key, mac: native.durable.key(key), sqlite: sqlite !== false, exports });
+    classes.set(name, { name, key, mac: native.durable.key(key), sqlite: sqlite !== false, exports, actors: new Map() });
   }
   reportAlarms();
 }
@@ -134,7 +135,7 @@ class DurableObjectStub {
       caller.hold();
       post(stateless, () => {
         caller.release();
-        const actor = actorOf(this.#row, `${this.#id}`, this.#id.name);
+        const actor = actorOf(this.#row, this.#id.toString(), this.#id.name);
         if (this.#life?.error === undefined) this.#life = actor.life;
         if (this.#life.error !== undefined) post(caller, () => reject(this.#life.error));
         else actor.call(caller, work, resolve, reject);
