@@ -31,7 +31,8 @@ const BANS = [
   [/\b(system|popen)\s*\(/, 'use child_open'],
   [/\bTODO\b|\bXXX\b|\bFIXME\b/, 'write the condition that ends it, or do it'],
 ];
-const MAX_COLUMNS = 180;
+const MAX_COLUMNS = 180; // of JavaScript
+const MAX_C_COLUMNS = 100; // comments; the formatter sees to the code
 
 const problems = [];
 const say = (file, line, text) => problems.push(`${file}:${line}: ${text}`);
@@ -83,6 +84,7 @@ for (const file of filesUnder('src').filter((name) => /\.[ch]$/.test(name))) {
     const included = text.match(/^\s*#\s*include\s+"([^"]+)"/)?.[1];
 
     if (included) checkInclude(file, i + 1, included);
+    if ([...text].length > MAX_C_COLUMNS) say(file, i + 1, `${[...text].length} columns; ${MAX_C_COLUMNS} are the most`);
   });
   checkBans(file, source);
   if (/\/\*[^*]*\b(TODO|FIXME|XXX)\b/.test(source)) say(file, 1, 'a comment that puts something off');

@@ -105,8 +105,7 @@ static bool list_of(const struct js_args *a, size_t i, struct slice *ret)
     return true;
 }
 
-/* --- what JavaScript leaves in memory ---------------------------------------------------------------
- */
+/* --- what JavaScript leaves in memory --- */
 
 void api_share(struct api *api, JSObjectRef native)
 {

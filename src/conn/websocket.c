@@ -245,7 +245,7 @@ static bool has_failed(const struct websocket *w)
 }
 
 /* What waits is not more than the bound and one message: what may be received may be echoed, too.
- * Asked before a message is made a frame: once it has passed the compressor's window, it must go. */
+ * Asked before a message becomes a frame: what has passed the compressor's window must go. */
 static bool is_full(const struct websocket *w)
 {
     return stream_pending(w->stream) >= out_bytes(w);

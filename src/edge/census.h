@@ -1,9 +1,9 @@
 /*
  * Who is subscribed: the counts of each channel's subscribers on all edges, as JSON.
  *
- *   GET /channels/               {"channels":{"room":{"response":0,"stream":2,"ws":1}},"more":false}
- *   GET /channels/?channel=room  that one (also when it has nobody: all zero); may be repeated
- *   GET /channels/?prefix=room-  those that begin with it
+ *   GET /channels/              {"channels":{"room":{"response":0,"stream":2,"ws":1}},"more":false}
+ *   GET /channels/?channel=room that one (also when it has nobody: all zero); may be repeated
+ *   GET /channels/?prefix=room- those that begin with it
  *
  * Bound: CENSUS_CHANNELS channels are told, in the order of their names; "more" says that there
  * are others.

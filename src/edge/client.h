@@ -22,8 +22,8 @@ enum { CLIENT_TEXT = 80 };
 struct slice client_find(const struct egress_rules *trusted, struct slice peer,
                          const struct exchange_request *rq, char ret[CLIENT_TEXT]);
 /*
- * Whether the client speaks TLS: with us, or as a trusted peer says with that (X-Forwarded-Proto, or
- * `proto` of Forwarded without it; the nearest proxy's word).
+ * Whether the client speaks TLS: with us, or as a trusted peer says (X-Forwarded-Proto, or without
+ * it `proto` of Forwarded; the nearest proxy's word).
  */
 bool client_is_secure(const struct egress_rules *trusted, struct slice peer,
                       const struct exchange_request *rq);

@@ -11,8 +11,8 @@ struct app;
 struct edge_listener;
 struct http1_server_ops;
 
-/* An application answers a request of a client with this address, or (empty) of another application:
- * by a file, its worker or its origin. Takes the reply. */
+/* An application answers a request of a client at `peer`, or (empty) of another application: by a
+ * file, its worker or its origin. Takes the reply. */
 void dispatch_request(struct app *a, const struct exchange_request *rq, struct reply reply,
                       struct slice peer);
 

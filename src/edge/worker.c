@@ -138,7 +138,7 @@ uint64_t worker_begun(const struct worker *w, unsigned link)
     return atomic_load_explicit(&w->pulse->begun[link], memory_order_relaxed);
 }
 
-/* The worker ends a turn that is too long by itself (host/limits.h); this is for one that cannot. */
+/* A worker ends a turn that is too long by itself (host/limits.h); this is for one that cannot. */
 static bool is_turn_stuck(struct worker *w, uint64_t turn, const struct app_limits *l, int64_t now)
 {
     const int64_t cpu = child_cpu_ms(child_pid(w->child));

@@ -21,7 +21,7 @@ struct worker {
 };
 
 /* Starts the process of that application, with so many links; ret_links are our ends of them.
- * ops->exited(arg, status) tells its end. -ERR_OS with the note; then w needs worker_done() only. */
+ * ops->exited(arg, status) tells its end. -ERR_OS with the note; then it is only to be done. */
 int worker_start(struct worker *w, struct loop *loop, const struct app_config *c, unsigned links,
                  int *ret_links, const struct child_ops *ops, void *arg, struct err_note *note);
 /* A process that lives is killed, and nothing is told of it. */

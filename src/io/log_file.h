@@ -1,8 +1,8 @@
 /*
  * A log's way to a file, for lines that are many: they gather and leave together, at most
- * LOG_FILE_LAG_MS late. What the file does not take at once (a pipe that nobody reads, a full disk) is lost and
- * counted: nobody waits for a log. A file that was moved away or removed is made anew at its path
- * within a second or so, which is all that log rotation needs.
+ * LOG_FILE_LAG_MS late. What the file does not take at once (a pipe that nobody reads, a full disk)
+ * is lost and counted: nobody waits for a log. A file that was moved away or removed is made anew
+ * at its path within a second or so, which is all that log rotation needs.
  */
 #ifndef IO_LOG_FILE_H
 #define IO_LOG_FILE_H

@@ -19,9 +19,9 @@
 
 enum { HEAD = 5, NONCE = 12, EXPLICIT = 8, TAG = 16, RANDOM = 32, MASTER = 48 };
 
-/* A key of AES-GCM is good for 2^24.5 records (RFC 8446 5.5). 1.2 has no other key to go to, and the
- * library sets no bound there either: after 2^32 full records, 64 TB of one connection, the same
- * formula says 2^-44. */
+/* A key of AES-GCM is good for 2^24.5 records (RFC 8446 5.5). 1.2 has no other key to go to, and
+ * the library sets no bound there either: after 2^32 full records, 64 TB of one connection, the
+ * same formula says 2^-44. */
 static const uint64_t key_records = 1 << 24;
 
 static const struct aead {

@@ -53,8 +53,8 @@ struct tls_records {
 /* Every SSL of ctx tells its secrets, and how many records the peer's Finished was, to the struct
  * tls_records that is its app data (SSL_set_app_data). */
 void tls_records_follow(SSL_CTX *ctx);
-/* Takes over from ssl, whose handshake is done and which is not used any more. last: what it wrote in
- * the step that ended the handshake. False: it is in a state that cannot be taken over, and then
+/* Takes over from ssl, whose handshake is done and which is not used any more. last: what it wrote
+ * in the step that ended the handshake. False: it is in a state that cannot be taken over, and then
  * nothing may be sent. */
 bool tls_records_start(struct tls_records *r, const SSL *ssl, struct slice last);
 

@@ -178,7 +178,7 @@ static uint8_t *put_utf8(uint8_t *p, uint32_t c)
     return p;
 }
 
-/* Lone surrogates become U+FFFD; the engine's own conversion stops at them. At most 3 bytes each. */
+/* Lone surrogates become U+FFFD; the engine's conversion stops there. At most 3 bytes a unit. */
 static size_t to_utf8(const JSChar *u, size_t n, uint8_t *out)
 {
     uint8_t *p = out;

@@ -64,7 +64,7 @@ void js_vm_limit(struct js_vm *vm, double seconds, void (*on_limit)(void *arg, s
 /* eval() and new Function() throw EvalError from now on, or work again. */
 void js_vm_allow_eval(struct js_vm *vm, bool allowed);
 
-/* fn(promise, reason) is called for a rejection that is not handled when its turn's microtasks end. */
+/* fn(promise, reason) is called for a rejection that is not handled by the end of its turn. */
 int js_vm_on_rejection(struct js_vm *vm, JSValueRef fn);
 
 /* fn(name, message) makes the error that js_throw throws, so that names like NotSupportedError

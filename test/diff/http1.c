@@ -3,7 +3,8 @@
  *
  * In: requests, each behind its length (four bytes, little end first). Out: a line of JSON each,
  *
- *   {"messages":[{method, target, minor, headers: [name, value…], keepAlive, upgrade, body, whole}],
+ *   {"messages": [{method, target, minor, headers: [name, value…], keepAlive, upgrade, body,
+ *                  whole}],
  *    "end": "idle" | "upgrade" | "reset" (cut) | a label of errors.def}
  *
  * Strings are Latin-1. After a request for another protocol, and after the last one of a

@@ -1,8 +1,8 @@
 /*
- * Bytes as text: base64, hex, percent, JSON strings, UTF-8, header fields. Byte 0 chooses which, byte
- * 1 a cut; the rest is what is read. What was encoded is decoded to the same; what a strict decoder
- * takes is what its encoder writes; UTF-8 is the same at every cut; fields that are read and written
- * again are read again.
+ * Bytes as text: base64, hex, percent, JSON strings, UTF-8, header fields. Byte 0 chooses which,
+ * byte 1 a cut; the rest is what is read. What was encoded is decoded to the same; what a strict
+ * decoder takes is what its encoder writes; UTF-8 is the same at every cut; fields that are read
+ * and written again are read again.
  */
 #include <stdlib.h>
 

@@ -215,7 +215,7 @@ TEST(a_frame_in_pieces_is_heard_whole)
     fake_die(&lab, &one, 0, 0, 0);
 }
 
-/* --- random frames: whatever comes, the gateway stands and other applications notice nothing --- */
+/* --- random frames: the gateway stands, and other applications notice nothing --- */
 
 static unsigned seed;
 

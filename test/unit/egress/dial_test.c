@@ -1,5 +1,5 @@
-/* Connections for upstream.c: what is reached, and whose certificate is good for what. The server is on
- * the same loop and greets everybody. */
+/* Connections for upstream.c: what is reached, and whose certificate is good for what. The server
+ * is on the same loop and greets everybody. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -429,7 +429,7 @@ TEST(host_keeps_what_an_object_stored_before_it_answers)
     (void)nftw(o.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Thousands of turns that nothing else wakes the process for: an instance is looked at in an hour. */
+/* Thousands of turns that nothing else wakes the process for: instances rest for an hour. */
 TEST(host_goes_on_with_what_one_batch_has_no_room_for)
 {
     const struct worker_options o = {.config = "\"bindings\": [{\"type\": \"durable_object\", "
