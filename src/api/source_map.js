@@ -23,7 +23,7 @@ function traced() {
   return map;
 }
 
-/** { file, line, column } (both from 1) in the author's file; null when the map does not know. */
+/** { file, line, column } (both from 1) in the author's file; null for what the bundler added, and without a map. */
 function original(line, column) {
   const from = traced();
   if (from === null) return null;
@@ -32,10 +32,11 @@ function original(line, column) {
   return found.source === null ? null : { file: found.source, line: found.line, column: found.column + 1 };
 }
 
-/** "file:line:column" for a place in the bundle. */
-export function place(line, column) {
+/** "file:line:column" for a place in the bundle, '' for what the bundler added. */
+function place(line, column) {
   const found = original(line, column);
-  return found === null ? `${SCRIPT}:${line}:${column}` : `${found.file}:${found.line}:${found.column}`;
+  if (found !== null) return `${found.file}:${found.line}:${found.column}`;
+  return map === null ? `${SCRIPT}:${line}:${column}` : '';
 }
 
 /** "file:line" for a line of the bundle. */
@@ -56,10 +57,12 @@ export function frames(stack) {
   for (const line of String(stack).split('\n')) {
     const match = FRAME.exec(line);
     if (match === null || match[2] !== SCRIPT || isWrapper(match)) continue;
+    const at = place(Number(match[3]), Number(match[4]));
+    if (at === '') continue;
     const name = nameOf(match[1]);
     // An async function has a second frame of its own name, at its end.
     if (name !== '' && found.at(-1)?.name === name) continue;
-    found.push({ name, place: place(Number(match[3]), Number(match[4])) });
+    found.push({ name, place: at });
   }
   return found;
 }
