@@ -354,6 +354,50 @@ TEST(without_its_preface_a_connection_is_closed)
     (void)close(quiet);
 }
 
+static bool has_descriptors(rlim_t n)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_max < n)
+        return false;
+    l.rlim_cur = MAX(l.rlim_cur, n);
+    return setrlimit(RLIMIT_NOFILE, &l) == 0;
+}
+
+static bool is_open_still(int fd)
+{
+    char byte;
+
+    return recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+TEST(of_too_many_that_owe_their_preface_the_oldest_goes)
+{
+    enum { WAITING_MAX = 4096 }; /* as in listen.c */
+    static int fds[WAITING_MAX + 1];
+    struct loop *l;
+    struct listener *li;
+
+    if (!has_descriptors(2 * WAITING_MAX + 100))
+        skip();
+    l = loop_new();
+    li = listen_open(l, &(struct listen_options){.host = "127.0.0.1", .preface = true}, &gate, NULL,
+                     NULL);
+    for (int i = 0; i < WAITING_MAX; i++) {
+        fds[i] = dial(listen_port(li));
+        ticks(l, i % 32 == 31 ? 3 : 0);
+    }
+    assert_true(is_open_still(fds[0]));
+    fds[WAITING_MAX] = dial(listen_port(li));
+    ticks(l, 3);
+    assert_false(is_open_still(fds[0]));
+    assert_true(is_open_still(fds[1]) && is_open_still(fds[WAITING_MAX]));
+    listen_close(li);
+    loop_free(l);
+    for (int i = 0; i <= WAITING_MAX; i++)
+        (void)close(fds[i]);
+}
+
 TEST(who_is_not_admitted_hears_503)
 {
     struct loop *l = loop_new();
@@ -396,6 +440,7 @@ int main(void)
         FRESH(both_families_are_heard_at_once_and_ipv4_looks_like_ipv4),
         FRESH(a_preface_says_who_it_is_and_is_not_part_of_the_stream),
         FRESH(without_its_preface_a_connection_is_closed),
+        FRESH(of_too_many_that_owe_their_preface_the_oldest_goes),
         FRESH(who_is_not_admitted_hears_503),
         FRESH(a_unix_path_replaces_what_a_dead_server_left_but_not_a_live_one),
         FRESH(out_of_descriptors_turns_away_and_recovers),
