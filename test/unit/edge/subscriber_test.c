@@ -1,6 +1,7 @@
 #include "edge/subscriber.h"
 
 #include "edge/filter.h"
+#include "edge/publication.h"
 #include "edge/relay.h"
 #include "lab.h"
 
@@ -371,6 +372,36 @@ TEST(a_pause_keeps_so_many_items)
     expect("");
 }
 
+/* Publishes an item of which a queue counts so many bytes. */
+static void publish_weight(uint32_t weight)
+{
+    static char zeroes[SUBSCRIBER_QUEUE_BYTES];
+    struct grip_item item = {.channel = SLICE("c"), .size = -1};
+    struct publication *p = publication_new(&item);
+
+    item.formats[GRIP_HTTP_STREAM] =
+        (struct grip_format){.has = true, .content = slice_make(zeroes, weight - p->msg.weight)};
+    publication_unref(p);
+    publish_item(item);
+}
+
+TEST(the_bytes_are_counted_exactly)
+{
+    static const uint32_t small = 10000;
+
+    begin(&a, GRIP_HTTP_STREAM);
+    add(&a, "c");
+    for (uint32_t more = 0; more < 2; more++) {
+        subscriber_pause(&a.s);
+        publish_weight(SUBSCRIBER_QUEUE_BYTES - small);
+        publish_weight(small + more);
+        loop_advance(lab.loop, 0);
+        assert_int_equal(lab.edge->stats.items_dropped_slow, more);
+        subscriber_drop(&a.s);
+        subscriber_resume(&a.s);
+    }
+}
+
 TEST(a_pause_keeps_so_many_bytes)
 {
     static char big[400000];
@@ -664,6 +695,7 @@ int main(void)
         T(what_came_after_an_id_is_heard_first),
         T(a_paused_subscriber_hears_later_in_order),
         T(a_pause_keeps_so_many_items),
+        T(the_bytes_are_counted_exactly),
         T(a_pause_keeps_so_many_bytes),
         T(a_pause_in_the_middle_of_a_resume_holds_the_rest),
         T(what_a_link_has_brought_is_not_heard_again),
