@@ -89,9 +89,9 @@ static inline void transport_pause(struct transport *t)
     t->kind->read(t, false);
 }
 
-/* Queues; leaves in this tick's flush. -ERR_SLOW_CONSUMER: with it the client would have more than
- * its bound waiting, nothing was queued (the owner decides: usually close(1013) and release); with
- * nothing waiting any message may go. -ERR_CLOSED: a Close was sent, or the connection is gone. */
+/* Queues; leaves in this tick's flush. -ERR_SLOW_CONSUMER: as much as its bound waits for the
+ * client already, nothing was queued (the owner decides: usually close(1013) and release).
+ * -ERR_CLOSED: a Close was sent, or the connection is gone. */
 static inline int transport_send(struct transport *t, struct payload *p)
 {
     return t->kind->send(t, p);
