@@ -187,7 +187,7 @@ function resolveServices(app, apps, problems) {
     if (apps.some((other) => other.name === name)) return [{ name, app: name }];
     const meant = didYouMean(name, Object.keys(app.addresses));
 
-    problems.warn(where ?? app.where, `service "${name}" leads nowhere: expected an application of that name, or its address in services${meant}`);
+    problems.warn(where ?? app.where, `service "${name}" leads nowhere: expected an application of that name, or its address in services (--service ${name}=URL)${meant}`);
     return [];
   });
 
