@@ -110,7 +110,7 @@ async function measure(kind, n) {
         const rounds = Math.ceil(DELIVERIES / n);
 
         result.deliveryCpu = (await cpuOf(server, async () => {
-            for (let i = 0; i < rounds; i++) result.second = await load.next('all');
+            for (let i = 0; i < rounds; i++) result.next = await load.next('all');
             await sleep(200);
         })) / rounds;
         const after = memory(server);
@@ -118,7 +118,8 @@ async function measure(kind, n) {
         result.bytesAfter = (after.gateway + after.worker - before.gateway - before.worker) / n;
         if (hibernates(kind)) {
             killWorker(server);
-            result.killed = await load.next('all');
+            result.killed = await load.next('all'); // fails when one of them was cut
+            result.cut = n - result.killed.messages;
         }
         await load.stop();
         await few.load.stop();
@@ -136,21 +137,31 @@ for (const kind of kinds)
         console.error(`${kind}, ${n}: done`);
     }
 
+const shown = (n) => n.toLocaleString('en');
 const row = (name, cells) => console.log(`| ${name} | ${cells.join(' | ')} |`);
-const line = (name, value) => row(name, results.map(value));
-const times = (told) => (told ? `${(told.p50_us / 1000).toFixed(0)}, ${(told.seconds * 1000).toFixed(0)} ms` : '');
 
-console.log(`\nRooms of ${values.room}; ${threads} threads; processes at rest: ${[...new Set(results.map(({ kind, processes }) => `${kind} ${processes}`))].join(', ')}\n`);
-row('', results.map(({ kind, n }) => `${kind} ${n.toLocaleString('en')}`));
-console.log(`|---|${results.map(() => '---:|').join('')}`);
-line('memory per idle connection: the gateway', ({ gatewayBytes }) => `${gatewayBytes.toFixed(0)} B`);
-line('… the worker', ({ workerBytes }) => `${workerBytes.toFixed(0)} B`);
-line('… the kernel', ({ kernelBytes }) => `${kernelBytes.toFixed(0)} B`);
-line('open, all of them', ({ openSeconds }) => `${openSeconds.toFixed(1)} s`);
-line('CPU to open one', ({ openCpu, n }) => `${((openCpu / n) * 1e6).toFixed(0)} µs`);
-line(`CPU while idle, ${values.idle} s`, ({ idleCpu }) => `${(idleCpu * 100).toFixed(2)} %`);
-line('the first message to all: median, last', ({ first }) => times(first));
-line('the next', ({ second }) => times(second));
-line('CPU per message heard', ({ deliveryCpu, n }) => `${((deliveryCpu / n) * 1e6).toFixed(1)} µs`);
-line('memory per connection after it', ({ bytesAfter }) => `${bytesAfter.toFixed(0)} B`);
-line('the worker killed, all told again: median, last', ({ killed }) => times(killed));
+/** A row: of each kind what value() says of it at every number of connections, rounded to so many digits. */
+function line(name, unit, digits, value) {
+    const cell = (kind) => results.filter((one) => one.kind === kind).map((one) => value(one)?.toFixed(digits) ?? '–').join(' · ');
+
+    row(name + (unit && `, ${unit}`), kinds.map(cell));
+}
+
+console.log(`\nRooms of ${shown(Number(values.room))}, ${threads} threads.\n`);
+row(`with ${counts.map(shown).join(' · ')} connections`, kinds);
+console.log(`|---|${kinds.map(() => '---:|').join('')}`);
+line('memory per idle connection: the gateway', 'B', 0, ({ gatewayBytes }) => gatewayBytes);
+line('… the worker', 'B', 0, ({ workerBytes }) => workerBytes);
+line('… the kernel', 'B', 0, ({ kernelBytes }) => kernelBytes);
+line('open, all of them', 's', 1, ({ openSeconds }) => openSeconds);
+line('CPU to open one', 'µs', 0, ({ openCpu, n }) => (openCpu / n) * 1e6);
+line(`CPU while idle (${values.idle} s), of one processor`, '%', 2, ({ idleCpu }) => idleCpu * 100);
+line('the first message: the median has it after', 'ms', 0, ({ first }) => first.p50_us / 1000);
+line('… all have it after', 'ms', 0, ({ first }) => first.seconds * 1000);
+line('the next: the median', 'ms', 0, ({ next }) => next.p50_us / 1000);
+line('… all', 'ms', 0, ({ next }) => next.seconds * 1000);
+line('CPU per message heard', 'µs', 1, ({ deliveryCpu, n }) => (deliveryCpu / n) * 1e6);
+line('memory of ours per connection after it', 'B', 0, ({ bytesAfter }) => bytesAfter);
+line('the worker killed, the next message: the median', 'ms', 0, ({ killed }) => killed && killed.p50_us / 1000);
+line('… all', 'ms', 0, ({ killed }) => killed && killed.seconds * 1000);
+line('connections that were cut', '', 0, ({ cut }) => cut);
