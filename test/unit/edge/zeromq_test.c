@@ -3,10 +3,12 @@
 #include <zmq.h>
 
 #include "edge/edge_int.h"
+#include "edge/relay.h"
 #include "edge/roster.h"
 #include "edge/statistics.h"
 #include "edge/subscriber.h"
 #include "lib/test.h"
+#include "wire/grip_item.h"
 #include "wire/tnet.h"
 
 enum { TICKS = 2000, TICK_MS = 10 }; /* a test that fails ends after these */
@@ -55,7 +57,7 @@ static struct edge *open_edge(struct lab *lab, const struct zmq_options *zmq, st
         .apps = &app,
         .n_apps = 1,
         .log = lab->log.log,
-        .grip = {.zmq = *zmq, .control_body = 100000},
+        .grip = {.zmq = *zmq, .control_body = 100000, .message_wait_ms = 500},
     };
 
     return edge_new(lab->loop, &o, note);
@@ -161,6 +163,69 @@ TEST(items_are_pulled_in_every_encoding)
               0);
     expect(&lab, "c=1\nc=2\nc=3\n");
     assert_int_equal(lab.edge->stats.zeromq_items, 3);
+    (void)zmq_close(push);
+    close_lab(&lab);
+}
+
+/* Items that wait for their predecessors, until no more may wait. */
+static void fill(struct lab *lab)
+{
+    static char zeroes[1 << 20];
+    char id[16], prev[16];
+    struct grip_item item = {
+        .channel = SLICE("full"),
+        .has_id = true,
+        .has_prev_id = true,
+        .size = -1,
+        .formats[GRIP_HTTP_STREAM] = {.has = true, .content = slice_make(zeroes, sizeof(zeroes))}};
+
+    subscribe(lab, "full");
+    for (unsigned i = 0; i < 1000; i++) {
+        (void)snprintf(id, sizeof(id), "%u", i);
+        (void)snprintf(prev, sizeof(prev), "missing-%u", i);
+        item.id = slice_str(id);
+        item.prev_id = slice_str(prev);
+        if (relay_publish(lab->edge, &(struct grip_items){.items = &item, .n = 1}) < 0)
+            return;
+        loop_tick(lab->loop, 0);
+    }
+    fail_msg("everything was taken");
+}
+
+TEST(items_that_find_no_room_wait_and_so_does_who_sends_more)
+{
+    struct lab lab;
+    uint64_t refused;
+    void *push;
+
+    open_lab(&lab);
+    subscribe(&lab, "c");
+    push = peer(&lab, ZMQ_PUSH, "publish-pull");
+    fill(&lab);
+    refused = lab.edge->stats.items_refused;
+    send_text(push, SLICE("J{\"channel\":\"c\",\"ws-message\":{\"content\":\"1\"}}"), 0);
+    send_text(push, SLICE("J{\"channel\":\"c\",\"ws-message\":{\"content\":\"2\"}}"), 0);
+    for (unsigned i = 0; i < TICKS && lab.edge->stats.zeromq_items == 0; i++)
+        loop_tick(lab.loop, TICK_MS);
+    assert_int_equal(lab.edge->stats.zeromq_items, 1);
+    assert_true(lab.edge->stats.items_refused > refused);
+    expect(&lab, "c=1\nc=2\n");
+    assert_int_equal(lab.edge->stats.zeromq_items, 2);
+    (void)zmq_close(push);
+    close_lab(&lab);
+}
+
+TEST(an_edge_may_go_while_items_wait)
+{
+    struct lab lab;
+    void *push;
+
+    open_lab(&lab);
+    push = peer(&lab, ZMQ_PUSH, "publish-pull");
+    fill(&lab);
+    send_text(push, SLICE("J{\"channel\":\"c\",\"ws-message\":{\"content\":\"1\"}}"), 0);
+    for (unsigned i = 0; i < TICKS && lab.edge->stats.zeromq_items == 0; i++)
+        loop_tick(lab.loop, TICK_MS);
     (void)zmq_close(push);
     close_lab(&lab);
 }
@@ -440,6 +505,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_are_pulled_in_every_encoding),
+        cmocka_unit_test(items_that_find_no_room_wait_and_so_does_who_sends_more),
+        cmocka_unit_test(an_edge_may_go_while_items_wait),
         cmocka_unit_test(what_is_no_item_is_refused_and_logged),
         cmocka_unit_test(publishers_hear_which_channels_are_wanted),
         cmocka_unit_test(commands_are_answered),
