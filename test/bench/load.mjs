@@ -1,4 +1,4 @@
-// The load generator (load.c) as a child: starts it, hears its lines, ends it.
+// The load generator (load/load.c) as a child: starts it, hears its lines, ends it.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
