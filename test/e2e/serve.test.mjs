@@ -116,6 +116,7 @@ test('in a log for programs every line is one, also about the configuration', as
     write(folder, 'holdfast.toml', 'state = "state"\n[[listen]]\nport = 0\n[[app]]\npath = "."\n');
     const server = await Holdfast.serve(['serve', '--config', join(folder, 'holdfast.toml')]);
 
+    t.after(() => server.stop());
     await server.logged(/"event":"config\.warned","text":"[^"]*wrangler\.toml:2: warning: unknown key/);
     write(folder, 'wrangler.toml', 'main = "nowhere.js"\n');
     server.signal('SIGHUP');

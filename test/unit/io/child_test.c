@@ -149,6 +149,8 @@ TEST(a_child_that_never_stops_talking_does_not_stop_the_loop)
     struct child *c = shell(l, "cat /dev/zero", CHILD_CAPTURE);
 
     said.max = 1 << 30;
+    for (int i = 0; i < 4000 && said.n == 0; i++)
+        loop_tick(l, 10);
     for (int i = 0; i < 20; i++)
         loop_tick(l, 100);
     assert_true(said.n > 0);
