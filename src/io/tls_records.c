@@ -465,7 +465,9 @@ static enum tls_record on_record(struct tls_records *r, const struct tls_aeads *
         return refuse(r, a, SSL_AD_RECORD_OVERFLOW, answers);
     if (r->n_begun && type != SSL3_RT_HANDSHAKE)
         return refuse(r, a, SSL_AD_UNEXPECTED_MESSAGE, answers);
-    r->quiet = in.n && type == SSL3_RT_APPLICATION_DATA ? 0 : r->quiet + 1;
+    r->quiet++;
+    if (in.n && type == SSL3_RT_APPLICATION_DATA)
+        r->quiet = 0;
     if (r->quiet > TLS_QUIET_MAX)
         return refuse(r, a, SSL_AD_UNEXPECTED_MESSAGE, answers);
     switch (type) {

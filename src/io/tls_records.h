@@ -18,7 +18,9 @@ enum {
     TLS_PLAIN_MAX = 16 * 1024,                /* of one record, whatever is in it */
     TLS_RECORD_MAX = 5 + TLS_PLAIN_MAX + 256, /* longer ones are refused */
     TLS_AEADS = 3,
-    TLS_QUIET_MAX = 32, /* records in a row without data either way: nobody needs more */
+    /* Records in a row without data either way. Java asks for our next key with each record that it
+     * reads until we answer: a window of them. */
+    TLS_QUIET_MAX = 1024,
 };
 
 /* The library's cipher contexts, for all connections of a thread: keyed anew for each record, which
@@ -42,9 +44,9 @@ struct tls_records {
     struct tls_direction out;
     const SSL_CIPHER *cipher;
     uint16_t plain_max; /* of a record, either way */
+    uint16_t quiet;     /* records since the last data, in or out */
     uint8_t aead;
     bool is_13;
-    uint8_t quiet;   /* records since the last data, in or out */
     uint8_t n_begun; /* bytes of a KeyUpdate that came in pieces */
     uint8_t begun[5];
     uint8_t alert; /* see TLS_RECORD_ALERT, TLS_RECORD_BAD */
