@@ -155,7 +155,8 @@ static int tls_settle(struct stream *s)
 static int ship(struct tls_conn *c)
 {
     struct buf *out = &c->tls->out;
-    const ssize_t n = c->kept.n || !out->n ? 0 : send_some(c, buf_slice(out));
+    const bool waits = c->kept.n > 0; /* blocked, or a flush is under way: it must not be stopped */
+    const ssize_t n = waits || !out->n ? 0 : send_some(c, buf_slice(out));
     int r = n < 0 ? (int)n : 0;
 
     if (r == 0 && out->n > (size_t)n &&
@@ -164,7 +165,8 @@ static int ship(struct tls_conn *c)
     buf_clear(out);
     if (r < 0 || c->kept.n == 0)
         return r;
-    stream__block(&c->stream);
+    if (!waits)
+        stream__block(&c->stream);
     return -EAGAIN;
 }
 
