@@ -34,7 +34,7 @@ async function serve(t, settings, args = []) {
 
 const lines = (path) => readFileSync(path, 'utf8').trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
 // Holds a pipe open for reading and reads nothing.
-const connectReader = (pipe) => spawn('sh', ['-c', `exec 3<"${pipe}"; sleep 60`], { stdio: 'ignore' });
+const connectReader = (pipe) => spawn('sh', ['-c', `exec 3<"${pipe}"; exec sleep 60`], { stdio: 'ignore' });
 const say = (port, bytes) => new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
     let heard = '';

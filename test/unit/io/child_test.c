@@ -133,7 +133,7 @@ TEST(a_signal_reaches_it_and_its_mask_is_clear)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    c = shell(l, "sleep 60", CHILD_NULL);
+    c = shell(l, "exec sleep 60", CHILD_NULL);
     (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
     child_signal(c, SIGTERM);
     wait_gone(l);
@@ -164,7 +164,7 @@ TEST(a_child_that_never_stops_talking_does_not_stop_the_loop)
 TEST(who_is_let_go_is_killed_and_reaped_in_silence)
 {
     struct loop *l = loop_new();
-    struct child *c = shell(l, "sleep 60", CHILD_CAPTURE);
+    struct child *c = shell(l, "exec sleep 60", CHILD_CAPTURE);
     const pid_t pid = child_pid(c);
 
     assert_true(child_memory(pid) > 0);
@@ -182,7 +182,7 @@ TEST(who_is_let_go_is_killed_and_reaped_in_silence)
 TEST(a_loop_that_ends_leaves_no_process_behind)
 {
     struct loop *l = loop_new();
-    struct child *c = shell(l, "sleep 60", CHILD_CAPTURE);
+    struct child *c = shell(l, "exec sleep 60", CHILD_CAPTURE);
     const pid_t pid = child_pid(c);
 
     child_end(c);
