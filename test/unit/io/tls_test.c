@@ -731,6 +731,34 @@ TEST(keys_are_updated_as_often_as_there_are_data)
     done(&s);
 }
 
+/* The kernel takes bytes again in the tick in which an answer is due. */
+TEST(a_key_update_in_the_middle_of_what_waits_stops_nothing)
+{
+    static uint8_t much[1 << 20], piece[16 * 1024];
+    struct server s;
+    struct client c;
+    size_t all = 0;
+    int n;
+
+    serve(&s, NULL);
+    client_init(&c, TLS1_3_VERSION);
+    dial(&c, take(&s), "one.test");
+    assert_true(shake(&s, &c));
+    assert_int_equal(stream_write(s.stream, slice_make(much, sizeof(much))), 0);
+    loop_tick(s.loop, 0);
+    for (int i = 0; i < 100 && all < sizeof(much); i++) {
+        assert_int_equal(SSL_key_update(c.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(c.ssl), 1);
+        while ((n = SSL_read(c.ssl, piece, sizeof(piece))) > 0)
+            all += (size_t)n;
+        ERR_clear_error();
+        loop_tick(s.loop, 0);
+    }
+    assert_int_equal(all, sizeof(much));
+    client_done(&c);
+    done(&s);
+}
+
 TEST(key_updates_without_data_end_the_connection)
 {
     struct server s;
@@ -1110,6 +1138,7 @@ int main(void)
         cmocka_unit_test(alpn_is_http_1_1_or_nothing),
         cmocka_unit_test(renegotiation_is_refused),
         cmocka_unit_test(keys_are_updated_as_often_as_there_are_data),
+        cmocka_unit_test(a_key_update_in_the_middle_of_what_waits_stops_nothing),
         cmocka_unit_test(key_updates_without_data_end_the_connection),
         cmocka_unit_test(close_notify_is_an_end_and_we_may_still_speak),
         cmocka_unit_test(an_end_without_close_notify_was_a_cut),
