@@ -6,8 +6,8 @@
  * What it cannot say, because there we differ on purpose:
  *   - more than four alerts: the library bears five warnings, we TLS_QUIET_MAX (as its empty
  *     records and KeyUpdates)
- *   - in 1.2 a no_renegotiation, at which the library leaves; a close_notify that calls itself
- *     fatal, which is an end to us; handshake messages that are no ClientHello: all are declined
+ *   - in 1.2 a no_renegotiation, at which the library leaves; handshake messages that are no ClientHello: all are declined
+ *   - a close_notify that calls itself fatal: an end to us, as RFC 8446 6 has it
  *   - in 1.2 a length that no AEAD makes, which the library waits for: to us it is too long
  *   - in 1.3 a padding that makes a record longer than RFC 8446 5.4 allows, which the library takes; less of a
  *     handshake message than its head, before which the library does not judge
@@ -297,11 +297,12 @@ static inline void tls_lab_say_any(struct tls_lab *l, uint8_t type, struct slice
     uint8_t message[8] = {0};
 
     memcpy(message, what.p, what.n);
-    if (type == 0 && memchr(message, SSL3_RT_HANDSHAKE, what.n))
-        return; /* hidden, and perhaps too short to be judged */
+    if (type == 0 &&
+        (memchr(message, SSL3_RT_HANDSHAKE, what.n) || memchr(message, SSL3_RT_ALERT, what.n)))
+        return; /* hidden, and perhaps what it cannot say */
     if (type == SSL3_RT_ALERT && l->alerts++ >= 4)
         return;
-    if (type == SSL3_RT_ALERT && !l->peer.is_13 && what.n == 2)
+    if (type == SSL3_RT_ALERT && what.n == 2)
         tls_lab_say_alert(l, what.p[0], what.p[1]);
     else if (type == SSL3_RT_HANDSHAKE && !l->peer.is_13)
         tls_lab_say(l, type, SLICE("\1\0\0\0"));
