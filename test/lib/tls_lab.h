@@ -6,11 +6,12 @@
  * What it cannot say, because there we differ on purpose:
  *   - more than four alerts: the library bears five warnings, we TLS_QUIET_MAX (as its empty
  *     records and KeyUpdates)
- *   - in 1.2 a no_renegotiation, at which the library leaves; handshake messages that are no ClientHello: all are declined
+ *   - in 1.2 a no_renegotiation, at which the library leaves; handshake messages that are no
+ *     ClientHello: all are declined
  *   - a close_notify that calls itself fatal: an end to us, as RFC 8446 6 has it
  *   - in 1.2 a length that no AEAD makes, which the library waits for: to us it is too long
- *   - in 1.3 a padding that makes a record longer than RFC 8446 5.4 allows, which the library takes; less of a
- *     handshake message than its head, before which the library does not judge
+ *   - in 1.3 a padding that makes a record longer than RFC 8446 5.4 allows, which the library takes;
+ *     less of a handshake message than its head, before which the library does not judge
  */
 #ifndef TEST_LIB_TLS_LAB_H
 #define TEST_LIB_TLS_LAB_H
