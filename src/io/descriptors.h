@@ -34,7 +34,7 @@ struct handover {
 
 /* -ERR_OS with errno. */
 int handover_open(struct handover *h);
-/* Closes it here, also when that fails: -ERR_OS with errno (the other end has some 200 to take). */
+/* Closes it here, also when that fails: -ERR_OS with errno (a hundred or more wait to be taken). */
 int handover_give(const struct handover *h, int take_fd);
 /* The next one, close-on-exec; -ERR_OS when there is none. Does not wait. */
 int handover_take(const struct handover *h);

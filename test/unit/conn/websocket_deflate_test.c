@@ -558,19 +558,25 @@ TEST(a_slow_reader_lives_as_long_as_its_queue_moves)
     payload_done(&p);
 }
 
+static void open_crowd(struct ear *ears, struct peer *peers, int n)
+{
+    struct stream *s;
+
+    options.ping_ms = 10000;
+    options.pong_ms = 10000;
+    for (int i = 0; i < n; i++) {
+        peer_open(&peers[i], loop, &s);
+        listen_to(&ears[i], s, false, NULL);
+    }
+}
+
 TEST(a_round_finds_everybody)
 {
     enum { N = 3000 };
     static struct ear ears[N];
     static struct peer peers[N];
-    struct stream *s;
 
-    options.ping_ms = 10000;
-    options.pong_ms = 10000;
-    for (int i = 0; i < N; i++) {
-        peer_open(&peers[i], loop, &s);
-        listen_to(&ears[i], s, false, NULL);
-    }
+    open_crowd(ears, peers, N);
     for (int i = 0; i < N; i += 7)
         hush(&ears[i]);
     loop_advance(loop, 13000);
@@ -589,14 +595,8 @@ TEST(most_leave_while_a_round_is_under_way)
     enum { N = 3000, STAY = 10 };
     static struct ear ears[N];
     static struct peer peers[N];
-    struct stream *s;
 
-    options.ping_ms = 10000;
-    options.pong_ms = 10000;
-    for (int i = 0; i < N; i++) {
-        peer_open(&peers[i], loop, &s);
-        listen_to(&ears[i], s, false, NULL);
-    }
+    open_crowd(ears, peers, N);
     loop_advance(loop, 1300); /* the round has looked at 1024 of them */
     for (int i = STAY; i < N; i++) {
         hush(&ears[i]);

@@ -214,6 +214,27 @@ TEST(a_handover_keeps_the_order_and_says_when_it_is_empty)
     (void)close(h.take_fd);
 }
 
+TEST(a_handover_holds_a_hundred_and_its_bound_loses_nothing_that_was_taken)
+{
+    struct handover h;
+    const int before = lowest_free();
+    int given = 0, fd;
+
+    assert_int_equal(handover_open(&h), 0);
+    while (given < 5000 && handover_give(&h, open("/dev/null", O_RDONLY | O_CLOEXEC)) == 0)
+        given++;
+    assert_in_range(given, 100, 4999);
+    for (int i = 0; i < given; i++) {
+        fd = handover_take(&h);
+        assert_true(fd >= 0);
+        (void)close(fd);
+    }
+    assert_int_equal(handover_take(&h), -ERR_OS);
+    (void)close(h.give_fd);
+    (void)close(h.take_fd);
+    assert_int_equal(lowest_free(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +246,7 @@ int main(void)
         cmocka_unit_test(loops_run_and_leave_one_after_another_the_first_last),
         cmocka_unit_test(threads_that_never_ran_end_as_well),
         cmocka_unit_test(a_handover_keeps_the_order_and_says_when_it_is_empty),
+        cmocka_unit_test(a_handover_holds_a_hundred_and_its_bound_loses_nothing_that_was_taken),
     };
 
     return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
